@@ -1,0 +1,99 @@
+/**
+ * The registry of everything that Heimdall throws. Stages return outcomes; what is thrown is a
+ * broken precondition, bad input at a border, or a fault of the system. `code` is stable: logs,
+ * metrics and exit codes use it.
+ */
+export abstract class HeimdallError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A claim of ours does not hold: a defect. */
+export class AssertionFailed extends HeimdallError {
+  override readonly code = 'assertion_failed';
+}
+
+/** Bytes that are no well-formed DNS message (RFC 1035 section 4). */
+export class MalformedMessage extends HeimdallError {
+  override readonly code = 'malformed_message';
+}
+
+/** A domain name in text that cannot be a name (RFC 1035 section 3.1). */
+export class MalformedName extends HeimdallError {
+  override readonly code = 'malformed_name';
+}
+
+/** An address, a port or a prefix in text that cannot be read. */
+export class MalformedAddress extends HeimdallError {
+  override readonly code = 'malformed_address';
+}
+
+/** One thing wrong in the configuration, as far as it could be located. */
+export interface ConfigProblem {
+  /** File name, `environment`, or `command line`. */
+  readonly source: string;
+  /** 1-based line of the file. */
+  readonly line?: number;
+  /** Dotted path of the option, for example `cache.maxBytes`. */
+  readonly path: string;
+  /** What was found and what is allowed. */
+  readonly message: string;
+}
+
+/** The configuration cannot be used; every problem found is listed. */
+export class ConfigInvalid extends HeimdallError {
+  override readonly code = 'config_invalid';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(describeProblem).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** A problem in one line: `file:line: path: message`. */
+export function describeProblem(problem: ConfigProblem): string {
+  const where =
+    problem.line === undefined ? problem.source : `${problem.source}:${String(problem.line)}`;
+  return `${where}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+}
+
+/** A socket cannot be opened; the message says what to do about it. */
+export class ListenFailed extends HeimdallError {
+  override readonly code = 'listen_failed';
+}
+
+/** A snapshot file is damaged, foreign, of another version or from the future. */
+export class SnapshotRefused extends HeimdallError {
+  override readonly code = 'snapshot_refused';
+}
+
+/** The admin API of a replica cannot be reached or refused the call. */
+export class AdminCallFailed extends HeimdallError {
+  override readonly code = 'admin_call_failed';
+}
+
+/** An exchange with an upstream failed before a usable response came. */
+export class ExchangeFailed extends HeimdallError {
+  override readonly code = 'exchange_failed';
+  readonly reason: ExchangeFailure;
+
+  constructor(reason: ExchangeFailure, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** Why an exchange failed: the label values of `heimdall_upstream_failures_total`. */
+export type ExchangeFailure = 'timeout' | 'network' | 'refused_connection' | 'malformed' | 'closed';
+
+/** The text of anything thrown, with its causes. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
+  return `${error.message}${cause}`;
+}

@@ -1,0 +1,23 @@
+import type { ExtendedError } from './edns.ts';
+
+/** What an answer says of its question (RFC 2308 section 2). */
+export type AnswerKind = 'positive' | 'nodata' | 'nxdomain';
+
+/**
+ * A complete answer as Heimdall keeps it: checked, stripped of what does not belong, compressed.
+ * Immutable: whoever patches it makes a copy first.
+ */
+export interface Answer {
+  readonly kind: AnswerKind;
+  /**
+   * Header with id 0 and the flags QR and RA, the question in lower case, answer and authority
+   * section. No additional section. TTLs in seconds as of the moment the answer was received.
+   */
+  readonly wire: Buffer;
+  /** How long it may be served from then on; 0: not to be kept. */
+  readonly ttlSeconds: number;
+  /** The upstream set AD and is trusted to (RFC 6840 section 5.8). */
+  readonly authenticData: boolean;
+  /** Extended errors that came with it, passed on. */
+  readonly extendedErrors: readonly ExtendedError[];
+}

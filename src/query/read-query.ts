@@ -1,0 +1,111 @@
+import { byteAt, uint16At } from '../base/bytes.ts';
+import { classIn, ednsOption, recordType, responseCode } from '../dns/codes.ts';
+import { isClientSubnetValid, readEdns } from '../dns/edns.ts';
+import type { Edns } from '../dns/edns.ts';
+import {
+  flagAuthenticData,
+  flagCheckingDisabled,
+  flagRecursionDesired,
+  flagResponse,
+  headerLength,
+  opcodeMask,
+} from '../dns/message.ts';
+import { encodeKey, keyText, readQuestion } from '../dns/question.ts';
+import type { QuestionRead } from '../dns/question.ts';
+import { readRecords } from '../dns/records.ts';
+import type { Arrival, Query } from './query.ts';
+
+/** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.3, `OPT` by RFC 6891. */
+const malformedTypes = new Set<number>([0, recordType.OPT, recordType.NXNAME]);
+
+/** What the octets of a query came to. */
+export type ReadQuery =
+  | { readonly kind: 'query'; readonly query: Query }
+  /** To be answered at once with this code; `wire` has at least a header. */
+  | {
+      readonly kind: 'reject';
+      readonly code: number;
+      readonly reason: RejectReason;
+      readonly edns: Edns | undefined;
+    }
+  /** Not to be answered at all. */
+  | { readonly kind: 'drop'; readonly reason: DropReason };
+
+/** Label values of `heimdall_queries_rejected_total`. */
+export type RejectReason =
+  | 'malformed'
+  | 'opcode'
+  | 'question_count'
+  | 'type'
+  | 'class'
+  | 'edns_malformed'
+  | 'edns_version'
+  | 'client_subnet';
+/** Label values of `heimdall_queries_dropped_total`. */
+export type DropReason = 'runt' | 'response';
+
+function reject(code: number, reason: RejectReason, edns?: Edns): ReadQuery {
+  return { kind: 'reject', code, reason, edns };
+}
+
+/**
+ * Reads a query. Silence for what is no query (a runt, a response: answering those could loop
+ * between two servers), NOTIMP for another opcode, FORMERR for what cannot be read
+ * (RFC 1035 section 4.1.1, RFC 9619), BADVERS for an EDNS version above 0 (RFC 6891 section 6.1.3).
+ */
+export function readQuery(wire: Buffer, arrival: Arrival): ReadQuery {
+  if (wire.length < headerLength) return { kind: 'drop', reason: 'runt' };
+  const upper = byteAt(wire, 2);
+  if ((upper & flagResponse) !== 0) return { kind: 'drop', reason: 'response' };
+  if ((upper & opcodeMask) !== 0) return reject(responseCode.NOTIMP, 'opcode');
+  if (uint16At(wire, 4) !== 1) return reject(responseCode.FORMERR, 'question_count');
+  const read = readQuestion(wire, headerLength);
+  if (read === undefined) return reject(responseCode.FORMERR, 'malformed');
+  const records = readRecords(wire);
+  if (records === undefined) return reject(responseCode.FORMERR, 'malformed');
+  const opts = [...records.answer, ...records.authority, ...records.additional].filter(
+    ({ type }) => type === recordType.OPT,
+  );
+  const [opt] = opts;
+  if (opt === undefined) return accept(wire, read, undefined, arrival);
+  if (opts.length > 1 || !records.additional.includes(opt) || opt.owner.length !== 1) {
+    return reject(responseCode.FORMERR, 'edns_malformed');
+  }
+  const edns = readEdns(wire, opt.typeOffset);
+  if (edns === undefined) return reject(responseCode.FORMERR, 'edns_malformed');
+  if (edns.version > 0) return reject(responseCode.BADVERS, 'edns_version', edns);
+  const subnet = edns.options.find(({ code }) => code === ednsOption.CLIENT_SUBNET);
+  if (subnet !== undefined && !isClientSubnetValid(subnet.data)) {
+    return reject(responseCode.FORMERR, 'client_subnet', edns);
+  }
+  return accept(wire, read, edns, arrival);
+}
+
+function accept(
+  wire: Buffer,
+  { question, end }: QuestionRead,
+  edns: Edns | undefined,
+  arrival: Arrival,
+): ReadQuery {
+  if (uint16At(wire, end - 2) !== classIn) {
+    return reject(responseCode.REFUSED, 'class', edns);
+  }
+  if (malformedTypes.has(question.type)) return reject(responseCode.FORMERR, 'type', edns);
+  const dnssecOk = edns?.dnssecOk ?? false;
+  const flags = { dnssecOk, checkingDisabled: (byteAt(wire, 3) & flagCheckingDisabled) !== 0 };
+  const key = encodeKey(question, flags);
+  const query: Query = {
+    wire,
+    asked: wire.subarray(headerLength, end),
+    question,
+    flags,
+    key,
+    keyText: keyText(key),
+    recursionDesired: (byteAt(wire, 2) & flagRecursionDesired) !== 0,
+    wantsAuthenticData: dnssecOk || (byteAt(wire, 3) & flagAuthenticData) !== 0,
+    edns,
+    ...arrival,
+    purpose: 'client',
+  };
+  return { kind: 'query', query };
+}

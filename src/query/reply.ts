@@ -1,0 +1,158 @@
+import { byteAt } from '../base/bytes.ts';
+import type { Answer } from '../dns/answer.ts';
+import { ednsOption } from '../dns/codes.ts';
+import { encodeOpt, extendedErrorOption, udpSizeMin } from '../dns/edns.ts';
+import type { Edns, EdnsOption } from '../dns/edns.ts';
+import {
+  ageTtls,
+  flagAuthenticData,
+  flagAuthoritative,
+  flagCheckingDisabled,
+  flagRecursionAvailable,
+  flagRecursionDesired,
+  flagResponse,
+  flagTruncated,
+  headerLength,
+  messageLengthMax,
+  putCounts,
+  putHeaderResponseCode,
+  questionEnd,
+  setTtls,
+} from '../dns/message.ts';
+import type { Outcome } from './outcome.ts';
+import type { Query } from './query.ts';
+
+/** What bounds and shapes every response. */
+export interface ReplyLimits {
+  /** Largest UDP response in octets, and the size that Heimdall announces in its own OPT record. */
+  readonly udpResponseBytesMax: number;
+  /** Idle time announced to TCP clients that ask for it (RFC 7828), in milliseconds. */
+  readonly tcpIdleTimeoutMs: number;
+}
+
+/** The largest response that this client can take, in octets. */
+export function responseBytesMax(query: Query, limits: ReplyLimits): number {
+  if (query.transport !== 'udp') return messageLengthMax;
+  const clientSize = query.edns?.udpSize ?? udpSizeMin;
+  return Math.min(clientSize, limits.udpResponseBytesMax);
+}
+
+/**
+ * The response to a settled query: id, question and RD as asked (RFC 1035 section 4.1.1), an OPT
+ * record if and only if the query had one (RFC 6891 section 6.1.1), truncated to header, question
+ * and OPT where it does not fit (RFC 6891 section 7).
+ * @returns undefined for a dropped query
+ */
+export function encodeReply(
+  query: Query,
+  outcome: Outcome,
+  limits: ReplyLimits,
+): Buffer | undefined {
+  if (outcome.kind === 'drop') return undefined;
+  const code = outcome.kind === 'failure' ? outcome.code : 0;
+  const body = outcome.kind === 'answer' ? answerBody(query, outcome) : emptyBody(query);
+  if (outcome.kind === 'failure') putHeaderResponseCode(body, code);
+  copyQueryBits(body, query);
+  const opt = query.edns === undefined ? undefined : optFor(query, outcome, limits, code);
+  const sizeMax = responseBytesMax(query, limits);
+  if (body.length + (opt?.length ?? 0) <= sizeMax) return withOpt(body, opt);
+  return truncate(body, query, limits, code);
+}
+
+/** A response to octets that are no query of ours: header, the question where it can be read, OPT. */
+export function encodeRejection(
+  wire: Buffer,
+  code: number,
+  edns: Edns | undefined,
+  limits: ReplyLimits,
+): Buffer {
+  const end = questionEnd(wire, wire.length);
+  const body = Buffer.from(wire.subarray(0, end < 0 ? headerLength : end));
+  body[2] = flagResponse | (byteAt(wire, 2) & ~flagTruncated & ~flagAuthoritative);
+  body[3] = flagRecursionAvailable | (byteAt(wire, 3) & flagCheckingDisabled);
+  body.writeUInt16BE(end < 0 ? 0 : 1, 4);
+  putCounts(body, 0, 0, 0);
+  putHeaderResponseCode(body, code);
+  return withOpt(body, edns === undefined ? undefined : plainOpt(edns, limits, code, []));
+}
+
+function answerBody(query: Query, outcome: Outcome & { kind: 'answer' }): Buffer {
+  const { answer, ageSeconds, staleTtlSeconds } = outcome;
+  const body = Buffer.from(answer.wire);
+  if (staleTtlSeconds !== undefined) setTtls(body, staleTtlSeconds);
+  else if (ageSeconds > 0) ageTtls(body, 0, body.length, ageSeconds);
+  query.asked.copy(body, headerLength);
+  if (outcome.authoritative === true) body[2] = byteAt(body, 2) | flagAuthoritative;
+  if (showsAuthenticData(answer, query)) body[3] = byteAt(body, 3) | flagAuthenticData;
+  return body;
+}
+
+function showsAuthenticData(answer: Answer, query: Query): boolean {
+  return answer.authenticData && query.wantsAuthenticData;
+}
+
+function emptyBody(query: Query): Buffer {
+  const body = Buffer.alloc(headerLength + query.asked.length);
+  body[2] = flagResponse;
+  body[3] = flagRecursionAvailable;
+  body[5] = 1;
+  query.asked.copy(body, headerLength);
+  return body;
+}
+
+function copyQueryBits(body: Buffer, query: Query): void {
+  body[0] = byteAt(query.wire, 0);
+  body[1] = byteAt(query.wire, 1);
+  body[2] = byteAt(body, 2) | (byteAt(query.wire, 2) & flagRecursionDesired);
+  body[3] = byteAt(body, 3) | (byteAt(query.wire, 3) & flagCheckingDisabled);
+}
+
+function optFor(query: Query, outcome: Outcome, limits: ReplyLimits, code: number): Buffer {
+  const options: EdnsOption[] = [];
+  if (outcome.kind !== 'drop') options.push(...outcome.extendedErrors.map(extendedErrorOption));
+  for (const { code: asked, data } of query.edns?.options ?? []) {
+    if (asked === ednsOption.HEIMDALL_LAYER && data.length === 0 && outcome.kind !== 'drop') {
+      const detail = outcome.detail === undefined ? '' : ` ${outcome.detail}`;
+      options.push({ code: asked, data: Buffer.from(`${outcome.layer}${detail}`) });
+    }
+    if (asked === ednsOption.TCP_KEEPALIVE && query.transport === 'tcp') {
+      options.push(keepaliveOption(limits));
+    }
+  }
+  return plainOpt(query.edns, limits, code, options);
+}
+
+/** The server's idle timeout in units of 100 ms (RFC 7828 section 3.1). */
+function keepaliveOption(limits: ReplyLimits): EdnsOption {
+  const data = Buffer.alloc(2);
+  data.writeUInt16BE(Math.min(0xffff, Math.floor(limits.tcpIdleTimeoutMs / 100)));
+  return { code: ednsOption.TCP_KEEPALIVE, data };
+}
+
+function plainOpt(
+  edns: Edns | undefined,
+  limits: ReplyLimits,
+  code: number,
+  options: readonly EdnsOption[],
+): Buffer {
+  return encodeOpt({
+    udpSize: limits.udpResponseBytesMax,
+    extendedCode: code >>> 4,
+    version: 0,
+    dnssecOk: edns?.dnssecOk ?? false,
+    options,
+  });
+}
+
+function withOpt(body: Buffer, opt: Buffer | undefined): Buffer {
+  if (opt === undefined) return body;
+  body[11] = 1;
+  return Buffer.concat([body, opt]);
+}
+
+function truncate(body: Buffer, query: Query, limits: ReplyLimits, code: number): Buffer {
+  const head = Buffer.from(body.subarray(0, headerLength + query.asked.length));
+  head[2] = byteAt(head, 2) | flagTruncated;
+  putCounts(head, 0, 0, 0);
+  return withOpt(head, query.edns && plainOpt(query.edns, limits, code, []));
+}
