@@ -1,0 +1,93 @@
+import type { ConfigProblem } from '../base/errors.ts';
+import { formatPath, type Place } from './layer.ts';
+import type { Config } from './schema.ts';
+
+/** A relation between options that does not hold; it is reported at `path`. */
+interface Conflict {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+type Ordered = readonly [lowerPath: string, lower: number, upperPath: string, upper: number];
+
+function orderedPairs({ upstream, cache }: Config): readonly Ordered[] {
+  const { health } = upstream;
+  return [
+    [
+      'upstream.tryTimeoutMinMs',
+      upstream.tryTimeoutMinMs,
+      'upstream.tryTimeoutMaxMs',
+      upstream.tryTimeoutMaxMs,
+    ],
+    [
+      'upstream.tryTimeoutMinMs',
+      upstream.tryTimeoutMinMs,
+      'upstream.queryBudgetMs',
+      upstream.queryBudgetMs,
+    ],
+    [
+      'upstream.health.backoffMinMs',
+      health.backoffMinMs,
+      'upstream.health.backoffMaxMs',
+      health.backoffMaxMs,
+    ],
+    ['cache.ttlMinSeconds', cache.ttlMinSeconds, 'cache.ttlMaxSeconds', cache.ttlMaxSeconds],
+    [
+      'cache.failureTtlSeconds',
+      cache.failureTtlSeconds,
+      'cache.failureTtlMaxSeconds',
+      cache.failureTtlMaxSeconds,
+    ],
+  ];
+}
+
+function orderConflicts(config: Config): Conflict[] {
+  return orderedPairs(config)
+    .filter(([, lower, , upper]) => lower > upper)
+    .map(([lowerPath, lower, upperPath, upper]) => ({
+      path: lowerPath.split('.'),
+      message: `found ${String(lower)}; allowed is at most ${upperPath}, which is ${String(upper)}`,
+    }));
+}
+
+/** Indexes of values that stand further up as well. */
+function repeated(values: readonly string[]): number[] {
+  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+}
+
+function repetitionConflicts(config: Config): Conflict[] {
+  const { addresses } = config.listen;
+  const suffixes = config.routes.map((route) => route.suffix);
+  return [
+    ...repeated(addresses)
+      .filter((index) => addresses[index]?.endsWith(':0') !== true) // each a port of its own
+      .map((index) => ({
+        path: ['listen', 'addresses', index],
+        message: `found ${JSON.stringify(addresses[index])} twice`,
+      })),
+    ...repeated(suffixes).map((index) => ({
+      path: ['routes', index, 'suffix'],
+      message: `found ${JSON.stringify(suffixes[index])} in two routes`,
+    })),
+  ];
+}
+
+function tokenConflicts({ http }: Config): Conflict[] {
+  return http.token !== undefined && http.tokenFile !== undefined
+    ? [{ path: ['http', 'tokenFile'], message: 'found http.token as well; allowed is one of them' }]
+    : [];
+}
+
+/** Everything that each option allows and that does not fit together. */
+export function crossCheck(
+  config: Config,
+  locate: (path: readonly PropertyKey[]) => Place,
+): ConfigProblem[] {
+  return [...orderConflicts(config), ...repetitionConflicts(config), ...tokenConflicts(config)].map(
+    ({ path, message }) => ({
+      ...locate(path),
+      path: formatPath(path),
+      message,
+    }),
+  );
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { formatAddress } from '../base/address.ts';
+import { parseHttpAddress, parseListenAddress } from './addresses.ts';
+import { cacheSchema } from './schema-cache.ts';
+import { routeSchema, upstreamSchema } from './schema-upstream.ts';
+import { flag, integer, parsedText, share, size } from './values.ts';
+
+const listenAddress = parsedText(
+  'an IP address with a port, such as "0.0.0.0:1053" or "[::]:1053"',
+  (text) => formatAddress(parseListenAddress(text)),
+);
+
+const httpAddress = parsedText(
+  'an IP address with a port, such as "127.0.0.1:8080", or "off"',
+  (text) => {
+    const address = parseHttpAddress(text);
+    return address === undefined ? 'off' : formatAddress(address);
+  },
+);
+
+const udp = z.strictObject({
+  receiveBufferBytes: size('Kernel buffer for queries that wait to be read.', {
+    min: 64 * 1024,
+    max: 1024 ** 3,
+    fallback: '4MiB',
+  }),
+  responseBytesMax: integer('Largest UDP answer, whatever the client offers (RFC 9715).', {
+    min: 512,
+    max: 4096,
+    fallback: 1232,
+  }),
+});
+
+const tcp = z.strictObject({
+  idleTimeoutMs: integer('A connection without a query is closed after this time (RFC 7766).', {
+    min: 1,
+    max: 3_600_000,
+    fallback: 10_000,
+  }),
+  connectionsMax: integer('TCP connections of all clients together.', {
+    min: 1,
+    max: 1_000_000,
+    fallback: 1000,
+  }),
+  connectionsPerClientMax: integer('TCP connections of one client address.', {
+    min: 1,
+    max: 1_000_000,
+    fallback: 100,
+  }),
+  queriesPerConnectionMax: integer('Queries in flight on one connection; more are not read yet.', {
+    min: 1,
+    max: 65_535,
+    fallback: 100,
+  }),
+  writeBufferBytesMax: size('Answers that wait for a slow reader; beyond this it is cut off.', {
+    min: 64 * 1024 + 2, // one message of the largest size with its length (RFC 1035 section 4.2.2)
+    max: 64 * 1024 ** 2,
+    fallback: '256KiB',
+  }),
+});
+
+const listen = z.strictObject({
+  addresses: z
+    .array(listenAddress)
+    .min(1)
+    .prefault(['0.0.0.0:1053'])
+    .meta({ description: 'Where queries are taken, over UDP and TCP alike.' }),
+  udp: udp.prefault({}),
+  tcp: tcp.prefault({}),
+  queriesInFlightMax: integer('Cache misses in flight over all transports; more are refused.', {
+    min: 1,
+    max: 1_000_000,
+    fallback: 10_000,
+  }),
+});
+
+const http = z.strictObject({
+  address: httpAddress
+    .prefault('0.0.0.0:8080')
+    .meta({ description: 'Where metrics, health and the admin API are served.' }),
+  token: z.string().min(1).exactOptional().meta({
+    description:
+      'Bearer token of the admin API; without one the API answers loopback only. A secret.',
+    'x-allowed': 'text that is not empty',
+  }),
+  tokenFile: z.string().min(1).exactOptional().meta({
+    description: 'File that holds the token, instead of `http.token`; read again on reload.',
+    'x-allowed': 'the path of a readable file',
+  }),
+});
+
+/** The switches of RFC 6761, 6303, 7686, 6762, 8375 and 9462. */
+const specialNames = z.strictObject({
+  localhost: flag('Answer localhost with the loopback addresses (RFC 6761).', true),
+  invalid: flag('Answer .invalid with NXDOMAIN (RFC 6761).', true),
+  test: flag('Answer .test with NXDOMAIN (RFC 6761).', true),
+  onion: flag('Answer .onion with NXDOMAIN (RFC 7686).', true),
+  local: flag('Answer .local with NXDOMAIN (RFC 6762).', true),
+  homeArpa: flag('Answer home.arpa as an empty zone (RFC 8375).', true),
+  privateReverse: flag('Answer reverse zones of private addresses as empty (RFC 6303).', true),
+  resolverArpa: flag('Answer resolver.arpa here instead of upstream (RFC 9462).', true),
+});
+
+const local = z.strictObject({
+  specialNames: specialNames.prefault({}),
+  minimalAny: flag('Answer queries for ANY with a minimal answer (RFC 8482).', true),
+});
+
+const logQueries = z.strictObject({
+  enabled: flag('Log queries.', false),
+  sampleShare: share('Share of queries that is logged.', 1),
+  clients: z.enum(['full', 'prefix', 'none']).default('prefix').meta({
+    description: 'What is logged of the client address: all, its network, or nothing.',
+  }),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(['error', 'warn', 'info', 'debug'])
+    .default('info')
+    .meta({ description: 'The least severity that is logged.' }),
+  format: z.enum(['auto', 'json', 'pretty']).default('auto').meta({
+    description: 'Form of log lines; auto is pretty on a terminal and json elsewhere.',
+  }),
+  queries: logQueries.prefault({}),
+});
+
+const shutdown = z.strictObject({
+  graceMs: integer('Time for queries in flight to finish after the signal to stop.', {
+    min: 0,
+    max: 600_000,
+    fallback: 10_000,
+  }),
+  notReadyMs: integer('Time between not ready and the end of service, for load balancers.', {
+    min: 0,
+    max: 600_000,
+    fallback: 0,
+  }),
+});
+
+const reload = z.strictObject({
+  watch: flag('Reload when the configuration file changes; SIGHUP reloads in any case.', true),
+});
+
+/** Everything that can be configured. Sections that are left out take their defaults. */
+export const configSchema = z.strictObject({
+  listen: listen.prefault({}),
+  http: http.prefault({}),
+  upstream: upstreamSchema.prefault({}),
+  routes: z
+    .array(routeSchema)
+    .prefault([])
+    .meta({ description: 'Domains that have resolvers of their own; the longest suffix wins.' }),
+  cache: cacheSchema.prefault({}),
+  local: local.prefault({}),
+  log: log.prefault({}),
+  shutdown: shutdown.prefault({}),
+  reload: reload.prefault({}),
+});
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** The effective configuration: validated, complete, addresses in canonical form. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>;
