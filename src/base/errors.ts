@@ -62,6 +62,11 @@ export function describeProblem(problem: ConfigProblem): string {
   return `${where}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
 }
 
+/** A command line that no command can follow. */
+export class UsageInvalid extends HeimdallError {
+  override readonly code = 'usage_invalid';
+}
+
 /** A socket cannot be opened; the message says what to do about it. */
 export class ListenFailed extends HeimdallError {
   override readonly code = 'listen_failed';
@@ -72,9 +77,16 @@ export class SnapshotRefused extends HeimdallError {
   override readonly code = 'snapshot_refused';
 }
 
-/** The admin API of a replica cannot be reached or refused the call. */
+/** The admin API of a replica cannot be reached, or refused the call. */
 export class AdminCallFailed extends HeimdallError {
   override readonly code = 'admin_call_failed';
+  /** The HTTP status of the refusal; undefined when there was no answer. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options?: { cause?: unknown; status?: number }) {
+    super(message, options);
+    this.status = options?.status;
+  }
 }
 
 /** An exchange with an upstream failed before a usable response came. */

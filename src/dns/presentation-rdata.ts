@@ -1,5 +1,6 @@
 import { decode, type Answer } from 'dns-packet';
 import { putUint16, uint16At, uint32At } from '../base/bytes.ts';
+import { MalformedMessage } from '../base/errors.ts';
 import { recordType, recordTypeName } from './codes.ts';
 import { recordFixedLength, headerLength } from './message.ts';
 import { formatName } from './name.ts';
@@ -51,11 +52,16 @@ function numbers(octets: Buffer, width: 2 | 4): string[] {
   return found;
 }
 
-/** Character-strings (RFC 1035 section 3.3), one behind the other. */
+/**
+ * Character-strings (RFC 1035 section 3.3), one behind the other.
+ * @throws {MalformedMessage} when the last one overruns
+ */
 function strings(octets: Buffer): string[] {
   const found: string[] = [];
   for (let at = 0; at < octets.length; at += octets.readUInt8(at) + 1) {
-    found.push(quote(octets.subarray(at + 1, at + 1 + octets.readUInt8(at))));
+    const end = at + 1 + octets.readUInt8(at);
+    if (end > octets.length) throw new MalformedMessage('a character-string overruns its record');
+    found.push(quote(octets.subarray(at + 1, end)));
   }
   return found;
 }

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+import { SystemClock } from './base/clock.ts';
+import { SystemRandom } from './base/random.ts';
+import { runCli } from './cli/cli.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  env: process.env,
+  clock: new SystemClock(),
+  random: new SystemRandom(),
+});
