@@ -89,6 +89,20 @@ export class AdminCallFailed extends HeimdallError {
   }
 }
 
+/** An HTTP request is refused: with this status, for this reason in the body of the response. */
+export class RequestRefused extends HeimdallError {
+  override readonly code = 'request_refused';
+  readonly status: number;
+  /** Stable and short, for example `not_found`. */
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
 /** An exchange with an upstream failed before a usable response came. */
 export class ExchangeFailed extends HeimdallError {
   override readonly code = 'exchange_failed';

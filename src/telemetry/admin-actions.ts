@@ -1,0 +1,77 @@
+import type { BuildFigures, CacheFigures } from './figures.ts';
+import type { LogLevel } from './log.ts';
+import type { QueryLogOptions } from './query-log.ts';
+
+/** What a reload came to. */
+export interface ReloadReport {
+  /** Paths of options that changed and hold now. */
+  readonly applied: readonly string[];
+  /** Paths of options that changed and hold after a restart. */
+  readonly restartNeeded: readonly string[];
+}
+
+/** An upstream as operators see it. Times in milliseconds; undefined where nothing is known yet. */
+export interface UpstreamView {
+  readonly server: string;
+  /** The domain suffix that it serves; undefined for the upstreams of everything else. */
+  readonly route?: string | undefined;
+  readonly transport: string;
+  readonly state: string;
+  /** What the cluster holds of it. */
+  readonly agreed: string;
+  readonly consecutiveFailures: number;
+  readonly smoothedRttMs?: number | undefined;
+  readonly rttVariationMs?: number | undefined;
+  readonly responses: number;
+  readonly failures: number;
+  readonly retryInMs?: number | undefined;
+  readonly lastFailure?: string | undefined;
+  readonly caseRandomization: boolean;
+}
+
+/** A cached answer as operators see it. */
+export interface CacheEntryView {
+  readonly name: string;
+  readonly type: string;
+  /** NOERROR, NXDOMAIN, or the code of a remembered failure. */
+  readonly code: string;
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+  /** What is left of its TTL, negative once it is stale. */
+  readonly ttlSeconds: number;
+  readonly sizeBytes: number;
+  /** Records in presentation form. */
+  readonly records: readonly string[];
+}
+
+/** What is to be forgotten; names in wire form. */
+export type FlushTarget =
+  | { readonly kind: 'name'; readonly name: Buffer }
+  | { readonly kind: 'suffix'; readonly suffix: Buffer }
+  | { readonly kind: 'all' };
+
+export interface LogChange {
+  readonly level?: LogLevel;
+  readonly queries?: Partial<QueryLogOptions>;
+}
+
+export interface LogState {
+  readonly level: LogLevel;
+  readonly queries: QueryLogOptions;
+}
+
+/** Port: what the admin API can ask of the process. Implemented where it is put together. */
+export interface AdminActions {
+  version(): BuildFigures;
+  /** The effective configuration, secrets hidden. */
+  config(): unknown;
+  /** @throws {ConfigInvalid} the running configuration stays */
+  reloadConfig(): Promise<ReloadReport>;
+  upstreams(): readonly UpstreamView[];
+  cacheStats(): CacheFigures;
+  /** The entries of a name, in wire form and lower case; of one type, or of all. */
+  cacheEntries(name: Buffer, type: number | undefined): readonly CacheEntryView[];
+  /** @returns how many entries were forgotten */
+  flush(target: FlushTarget): number | Promise<number>;
+  setLog(change: LogChange): LogState;
+}

@@ -1,0 +1,42 @@
+import { RequestRefused } from '../base/errors.ts';
+import type { AdminActions } from './admin-actions.ts';
+import { readEntriesQuery, readFlush, readLogChange } from './admin-requests.ts';
+import { jsonReply } from './http-reply.ts';
+import type { HttpHandler, HttpRoute } from './http-route.ts';
+
+/** The admin API; docs/http.md describes each call. */
+export function adminRoutes(actions: AdminActions): HttpRoute[] {
+  return [
+    readable('/api/v1/version', () => jsonReply(200, actions.version())),
+    readable('/api/v1/config', () => jsonReply(200, actions.config())),
+    admin('/api/v1/config/reload', { POST: reload(actions) }),
+    readable('/api/v1/upstreams', () => jsonReply(200, { upstreams: actions.upstreams() })),
+    readable('/api/v1/cache/stats', () => jsonReply(200, actions.cacheStats())),
+    readable('/api/v1/cache/entries', ({ parameters }) => {
+      const { name, type } = readEntriesQuery(parameters);
+      return jsonReply(200, { entries: actions.cacheEntries(name, type) });
+    }),
+    admin('/api/v1/cache/flush', {
+      POST: async ({ body }) => jsonReply(200, { flushed: await actions.flush(readFlush(body)) }),
+    }),
+    admin('/api/v1/log', {
+      PUT: ({ body }) => jsonReply(200, actions.setLog(readLogChange(body))),
+    }),
+  ];
+}
+
+function admin(path: string, methods: HttpRoute['methods']): HttpRoute {
+  return { path, isAdmin: true, methods };
+}
+
+function readable(path: string, handler: HttpHandler): HttpRoute {
+  return admin(path, { GET: handler });
+}
+
+function reload(actions: AdminActions): HttpHandler {
+  return async ({ body }) => {
+    const isEmpty = body === undefined || JSON.stringify(body) === '{}';
+    if (!isEmpty) throw new RequestRefused(400, 'bad_request', 'a reload takes no body, or {}');
+    return jsonReply(200, await actions.reloadConfig());
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What the other rooms are asked for at a scrape, as plain getters: whoever holds the numbers
+ * keeps them, and nothing is computed while queries are answered.
+ */
+
+/** Totals by a label whose values are a closed list. */
+export type Totals = Readonly<Record<string, number>>;
+
+/** The cache in memory. Also the answer of `GET /api/v1/cache/stats`. */
+export interface CacheFigures {
+  readonly entries: number;
+  readonly sizeBytes: number;
+  readonly limitBytes: number;
+  readonly hits: number;
+  readonly staleHits: number;
+  readonly misses: number;
+  readonly insertions: number;
+  /** By the queue of the eviction policy. */
+  readonly evictions: Totals;
+  /** By result. */
+  readonly prefetches: Totals;
+  readonly staleAnswers: number;
+  readonly failureEntries: number;
+}
+
+/** The snapshots of the cache on disk. */
+export interface SnapshotFigures {
+  /** By result. */
+  readonly saves: Totals;
+  /** By result. */
+  readonly loads: Totals;
+  /** Unix time in milliseconds; undefined before the first one. */
+  readonly lastSuccessWallMs: number | undefined;
+  /** Answers in the last one. */
+  readonly entries: number;
+}
+
+/** Questions being fetched. */
+export interface FlightFigures {
+  readonly inProgress: number;
+  readonly joined: number;
+}
+
+/** Exchanges with upstreams. */
+export interface UpstreamFigures {
+  readonly exchangesInFlight: number;
+  /** A server may stand here more than once, for several routes. */
+  readonly servers: readonly { readonly server: string; readonly state: string }[];
+}
+
+/** Log lines. */
+export interface LogFigures {
+  /** By level. */
+  readonly lines: Totals;
+  readonly linesDropped: number;
+}
+
+/** What runs. */
+export interface BuildFigures {
+  readonly version: string;
+  readonly node: string;
+  readonly udpTransport: string;
+}

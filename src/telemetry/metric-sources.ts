@@ -1,0 +1,179 @@
+import { recordTypeName, responseCodeName } from '../dns/codes.ts';
+import {
+  countedCodes,
+  countedTypes,
+  durationBoundsSeconds,
+  layers,
+  transports,
+  typeOther,
+} from '../query/query-counters.ts';
+import type { QueryCounters } from '../query/query-counters.ts';
+import type { ArrivalCounters } from './arrival-counters.ts';
+import type {
+  BuildFigures,
+  CacheFigures,
+  FlightFigures,
+  LogFigures,
+  SnapshotFigures,
+  Totals,
+  UpstreamFigures,
+} from './figures.ts';
+import type { HttpCounters } from './http-counters.ts';
+import type { MetricName } from './metric-table.ts';
+import type { Readiness } from './readiness.ts';
+import type { ResultCounter } from './result-counter.ts';
+import { byLabel, histogramSamples, optional, plain } from './sample.ts';
+import type { Sample, Sources, SourcesOf } from './sample.ts';
+import type { UpstreamCounters } from './upstream-counters.ts';
+import { upstreamSources } from './upstream-sources.ts';
+
+/** Everything that metrics are read from. Functions are called at each scrape. */
+export interface Figures {
+  readonly queries: QueryCounters;
+  readonly arrivals: ArrivalCounters;
+  /** Open connections by transport. */
+  readonly connections: () => Totals;
+  readonly upstreamCounters: UpstreamCounters;
+  readonly upstreams: () => UpstreamFigures;
+  readonly cache: () => CacheFigures;
+  /** Undefined where no snapshots are kept. */
+  readonly snapshot: () => SnapshotFigures | undefined;
+  readonly flights: () => FlightFigures;
+  readonly reloads: ResultCounter;
+  readonly readiness: Readiness;
+  readonly log: () => LogFigures;
+  readonly http: HttpCounters;
+  readonly build: BuildFigures;
+}
+
+/** Ties every metric of the table to where its value is; the compiler misses none. */
+export function metricSources(figures: Figures): Sources {
+  return {
+    ...querySources(figures),
+    ...upstreamSources(figures.upstreamCounters, figures.upstreams),
+    ...cacheSources(figures.cache),
+    ...snapshotSources(figures.snapshot),
+    ...processSources(figures),
+    heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
+    heimdall_flights_joined_total: () => plain(figures.flights().joined),
+  };
+}
+
+function querySources({
+  queries,
+  arrivals,
+  connections,
+}: Figures): SourcesOf<'heimdall_quer' | 'heimdall_responses' | 'heimdall_tcp'> {
+  return {
+    heimdall_queries_total: () => queriesByType(queries),
+    heimdall_responses_total: () => responsesByCode(queries),
+    heimdall_query_duration_seconds: () => durationsByLayer(queries),
+    heimdall_queries_rejected_total: () => byLabel('reason', arrivals.rejected.entries()),
+    heimdall_queries_dropped_total: () => byLabel('reason', arrivals.dropped.entries()),
+    heimdall_queries_shed_total: () => byLabel('reason', arrivals.shed.entries()),
+    heimdall_tcp_connections: () => byLabel('transport', Object.entries(connections())),
+    heimdall_tcp_connections_refused_total: () =>
+      byLabel('reason', arrivals.connectionsRefused.entries()),
+  };
+}
+
+function queriesByType({ queries }: QueryCounters): Sample[] {
+  const types = [...countedTypes.map(recordTypeName), 'other'];
+  return transports.flatMap((transport, row) =>
+    types.map((type, column) => ({
+      labels: { transport, type },
+      value: queries[row * (typeOther + 1) + column] ?? 0,
+    })),
+  );
+}
+
+/** Codes that have no name are told only once they were sent. */
+function responsesByCode({ responses }: QueryCounters): Sample[] {
+  const codes = Array.from({ length: countedCodes }, (_, code) => responseCodeName(code));
+  return transports
+    .flatMap((transport, row) =>
+      codes.map((code, column) => ({
+        labels: { transport, code },
+        value: responses[row * countedCodes + column] ?? 0,
+      })),
+    )
+    .filter(({ labels, value }) => value > 0 || !labels.code.startsWith('RCODE'));
+}
+
+function durationsByLayer({ durationBuckets, durationSums }: QueryCounters): Sample[] {
+  const width = durationBoundsSeconds.length + 1;
+  return layers.flatMap((layer, row) =>
+    histogramSamples(
+      {
+        boundsSeconds: durationBoundsSeconds,
+        buckets: durationBuckets.subarray(row * width, (row + 1) * width),
+        sumSeconds: durationSums[row] ?? 0,
+      },
+      { layer },
+    ),
+  );
+}
+
+type CacheSources = Omit<
+  SourcesOf<'heimdall_cache_'>,
+  MetricName & `heimdall_cache_snapshot_${string}`
+>;
+
+function cacheSources(cache: () => CacheFigures): CacheSources {
+  return {
+    heimdall_cache_entries: () => plain(cache().entries),
+    heimdall_cache_size_bytes: () => plain(cache().sizeBytes),
+    heimdall_cache_limit_bytes: () => plain(cache().limitBytes),
+    heimdall_cache_lookups_total: () => {
+      const { hits, staleHits, misses } = cache();
+      return byLabel('result', Object.entries({ hit: hits, stale: staleHits, miss: misses }));
+    },
+    heimdall_cache_insertions_total: () => plain(cache().insertions),
+    heimdall_cache_evictions_total: () => byLabel('queue', Object.entries(cache().evictions)),
+    heimdall_cache_prefetches_total: () => byLabel('result', Object.entries(cache().prefetches)),
+    heimdall_cache_stale_answers_total: () => plain(cache().staleAnswers),
+    heimdall_cache_failure_entries: () => plain(cache().failureEntries),
+  };
+}
+
+function snapshotSources(
+  snapshot: () => SnapshotFigures | undefined,
+): SourcesOf<'heimdall_cache_snapshot_'> {
+  return {
+    heimdall_cache_snapshot_saves_total: () =>
+      byLabel('result', Object.entries(snapshot()?.saves ?? {})),
+    heimdall_cache_snapshot_loads_total: () =>
+      byLabel('result', Object.entries(snapshot()?.loads ?? {})),
+    heimdall_cache_snapshot_last_success_timestamp_seconds: () =>
+      optional(inSeconds(snapshot()?.lastSuccessWallMs)),
+    heimdall_cache_snapshot_entries: () => optional(snapshot()?.entries),
+  };
+}
+
+function processSources({
+  reloads,
+  readiness,
+  log,
+  http,
+  build,
+}: Figures): SourcesOf<
+  'heimdall_config' | 'heimdall_build' | 'heimdall_ready' | 'heimdall_log' | 'heimdall_http'
+> {
+  const { version, node, udpTransport } = build;
+  return {
+    heimdall_config_reloads_total: () => byLabel('result', reloads.results.entries()),
+    heimdall_config_last_reload_success_timestamp_seconds: () =>
+      optional(inSeconds(reloads.lastSuccessWallMs)),
+    heimdall_build_info: () => [
+      { labels: { version, node, udp_transport: udpTransport }, value: 1 },
+    ],
+    heimdall_ready: () => plain(readiness.ready ? 1 : 0),
+    heimdall_log_lines_total: () => byLabel('level', Object.entries(log().lines)),
+    heimdall_log_lines_dropped_total: () => plain(log().linesDropped),
+    heimdall_http_requests_total: () => http.samples(),
+  };
+}
+
+function inSeconds(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : milliseconds / 1000;
+}

@@ -1,0 +1,142 @@
+/** What a metric is: everything of it but its values. */
+export interface MetricDefinition {
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  /** The unit of a sample; `1` for a plain number. */
+  readonly unit: MetricUnit;
+  readonly labels: readonly LabelName[];
+}
+
+export type MetricUnit = '1' | 'seconds' | 'bytes';
+
+/**
+ * Every label, with what bounds the number of its values. Nothing that a client chooses (a name, an
+ * address) may become a label: it would let clients grow our memory and Prometheus' own.
+ */
+export const labelBounds = {
+  transport: 'udp, tcp, tls, https',
+  type: 'sixteen frequent types by name, `other` for all else',
+  code: 'the response codes of RFC 1035 and RFC 6891; for HTTP the status',
+  layer: 'l1, stale, l2, upstream, local, admit, failure',
+  reason: 'a fixed list of reasons, `other` beyond it',
+  server: 'the configured upstreams and the addresses of their names, at most 1,000',
+  kind: 'wrong_source, wrong_id, wrong_question, wrong_case, malformed, not_a_response',
+  state: 'up, down, loop, unknown',
+  result: 'a fixed list of outcomes',
+  queue: 'the queues of the eviction policy',
+  level: 'error, warn, info, debug',
+  path: 'the paths that are served, `other` for all else',
+  version: 'one',
+  node: 'one',
+  udp_transport: 'one',
+} as const;
+
+export type LabelName = keyof typeof labelBounds;
+
+function counter(help: string, ...labels: readonly LabelName[]): MetricDefinition {
+  return { help, type: 'counter', unit: '1', labels };
+}
+
+function gauge(help: string, ...labels: readonly LabelName[]): MetricDefinition {
+  return { help, type: 'gauge', unit: '1', labels };
+}
+
+function sized(help: string): MetricDefinition {
+  return { help, type: 'gauge', unit: 'bytes', labels: [] };
+}
+
+function moment(help: string): MetricDefinition {
+  return { help, type: 'gauge', unit: 'seconds', labels: [] };
+}
+
+function durations(help: string, ...labels: readonly LabelName[]): MetricDefinition {
+  return { help, type: 'histogram', unit: 'seconds', labels };
+}
+
+/**
+ * Every metric of Heimdall by name; docs/metrics.md holds the same table. Names follow the
+ * conventions of Prometheus: prefix, base unit, `_total` for what only grows.
+ */
+export const metricTable = {
+  heimdall_queries_total: counter('Well-formed queries received.', 'transport', 'type'),
+  heimdall_responses_total: counter('Responses sent.', 'transport', 'code'),
+  heimdall_query_duration_seconds: durations(
+    'Time from the arrival of a query to its response; the answers of each layer are its count.',
+    'layer',
+  ),
+  heimdall_queries_rejected_total: counter(
+    'Messages answered with an error before any stage saw them.',
+    'reason',
+  ),
+  heimdall_queries_dropped_total: counter('Messages and queries left unanswered.', 'reason'),
+  heimdall_queries_shed_total: counter('Queries turned away because of a limit.', 'reason'),
+  heimdall_tcp_connections: gauge('Connections of clients that are open.', 'transport'),
+  heimdall_tcp_connections_refused_total: counter(
+    'Connections of clients closed because of a limit.',
+    'reason',
+  ),
+  heimdall_upstream_response_time_seconds: durations(
+    'Time to each single response of an upstream, observed when it arrives, whoever won the race.',
+    'server',
+  ),
+  heimdall_upstream_responses_total: counter('Responses of an upstream.', 'server', 'code'),
+  heimdall_upstream_failures_total: counter(
+    'Exchanges that ended without a usable response.',
+    'server',
+    'reason',
+  ),
+  heimdall_upstream_mismatched_responses_total: counter(
+    'Messages that claimed to be a response and were not believed (RFC 5452).',
+    'server',
+    'kind',
+  ),
+  heimdall_upstream_up: gauge('Whether an upstream is used: 0 while down or in a loop.', 'server'),
+  heimdall_upstream_state_changes_total: counter(
+    'Changes of the state of an upstream, by the new state.',
+    'server',
+    'state',
+  ),
+  heimdall_upstream_loops_total: counter(
+    'Probes of a forwarding loop that came back to this replica.',
+    'server',
+  ),
+  heimdall_upstream_failovers_total: counter('Tries that moved on to the next upstream.', 'server'),
+  heimdall_upstream_retransmissions_total: counter('Questions sent again.', 'server'),
+  heimdall_upstream_exchanges_in_flight: gauge('Exchanges with upstreams that are not over.'),
+  heimdall_cache_entries: gauge('Answers in the cache.'),
+  heimdall_cache_size_bytes: sized('Memory that the answers in the cache take.'),
+  heimdall_cache_limit_bytes: sized('Memory that the cache may take.'),
+  heimdall_cache_lookups_total: counter('Looks into the cache: hit, stale or miss.', 'result'),
+  heimdall_cache_insertions_total: counter('Answers put into the cache.'),
+  heimdall_cache_evictions_total: counter('Answers that made room for others.', 'queue'),
+  heimdall_cache_prefetches_total: counter('Answers fetched again before they expired.', 'result'),
+  heimdall_cache_stale_answers_total: counter('Answers served stale (RFC 8767).'),
+  heimdall_cache_failure_entries: gauge('Resolution failures remembered (RFC 9520).'),
+  heimdall_cache_snapshot_saves_total: counter('Snapshots of the cache written.', 'result'),
+  heimdall_cache_snapshot_loads_total: counter('Snapshots of the cache read.', 'result'),
+  heimdall_cache_snapshot_last_success_timestamp_seconds: moment(
+    'When a snapshot was last written, in Unix time.',
+  ),
+  heimdall_cache_snapshot_entries: gauge('Answers in the last snapshot.'),
+  heimdall_flights_in_progress: gauge('Questions being fetched, each once.'),
+  heimdall_flights_joined_total: counter('Queries that waited for a fetch already on its way.'),
+  heimdall_config_reloads_total: counter('Attempts to reload the configuration.', 'result'),
+  heimdall_config_last_reload_success_timestamp_seconds: moment(
+    'When a configuration was last taken over, in Unix time.',
+  ),
+  heimdall_build_info: gauge(
+    'Always 1; the labels tell what runs.',
+    'version',
+    'node',
+    'udp_transport',
+  ),
+  heimdall_ready: gauge('Whether the replica is ready, as /readyz says.'),
+  heimdall_log_lines_total: counter('Log lines written.', 'level'),
+  heimdall_log_lines_dropped_total: counter('Log lines lost because their reader was too slow.'),
+  heimdall_http_requests_total: counter('HTTP requests answered.', 'path', 'code'),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof metricTable;
+
+/** All names in the order of the table. */
+export const metricNames = Object.keys(metricTable) as MetricName[];

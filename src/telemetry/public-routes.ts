@@ -1,0 +1,68 @@
+import { RequestRefused } from '../base/errors.ts';
+import type { ClusterCounters } from './cluster-counters.ts';
+import { jsonReply, textReply } from './http-reply.ts';
+import type { HttpReply } from './http-reply.ts';
+import type { HttpHandler, HttpRoute } from './http-route.ts';
+import { clusterPage } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import type { Readiness } from './readiness.ts';
+
+export interface PublicDependencies {
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly clusterCounters: ClusterCounters;
+  /** Paths of the other routes, for the page that lists them. */
+  readonly otherPaths: readonly string[];
+}
+
+/** What anybody may ask: metrics, health, and what there is to ask. */
+export function publicRoutes(dependencies: PublicDependencies): HttpRoute[] {
+  const { metrics, readiness, clusterCounters, otherPaths } = dependencies;
+  const routes = [
+    open('/metrics', async () => metricsReply(metrics, await metrics.scrape())),
+    open('/metrics/cluster', () => clusterReply(metrics, clusterCounters)),
+    open('/healthz', () => textReply(200, 'ok\n')),
+    open('/readyz', () => readyReply(readiness)),
+  ];
+  const paths = [...routes.map(({ path }) => path), ...otherPaths];
+  return [open('/', () => indexReply(paths)), ...routes];
+}
+
+function open(path: string, handler: HttpHandler): HttpRoute {
+  return { path, isAdmin: false, methods: { GET: handler } };
+}
+
+function metricsReply(metrics: Metrics, body: string): HttpReply {
+  return { status: 200, contentType: metrics.contentType, body };
+}
+
+async function clusterReply(metrics: Metrics, counters: ClusterCounters): Promise<HttpReply> {
+  const totals = await counters.totals();
+  if (totals === undefined) {
+    const message = 'this replica counts for itself: no cluster metrics are configured';
+    throw new RequestRefused(404, 'no_cluster', message);
+  }
+  return metricsReply(metrics, await clusterPage(totals));
+}
+
+function readyReply(readiness: Readiness): HttpReply {
+  const { ready } = readiness;
+  return jsonReply(ready ? 200 : 503, { ready, reasons: readiness.reasons() });
+}
+
+/** Paths are ours, so nothing in them needs escaping. */
+function indexReply(paths: readonly string[]): HttpReply {
+  const items = paths.map((path) => `<li><a href="${path}">${path}</a></li>`).join('\n');
+  const body = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Heimdall</title></head>
+<body>
+<h1>Heimdall</h1>
+<ul>
+${items}
+</ul>
+</body>
+</html>
+`;
+  return { status: 200, contentType: 'text/html; charset=utf-8', body };
+}
