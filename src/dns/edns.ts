@@ -45,7 +45,8 @@ export function readEdns(message: Buffer, typeOffset: number): Edns | undefined 
   };
 }
 
-function readOptions(rdata: Buffer): EdnsOption[] | undefined {
+/** The options in the RDATA of an OPT record; undefined if one overruns it. */
+export function readOptions(rdata: Buffer): EdnsOption[] | undefined {
   const options: EdnsOption[] = [];
   let at = 0;
   while (at + 4 <= rdata.length) {

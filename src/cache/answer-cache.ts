@@ -1,0 +1,166 @@
+import { putUint16 } from '../base/bytes.ts';
+import type { Answer } from '../dns/answer.ts';
+import { isAtOrBelow } from '../dns/name.ts';
+import { decodeKey, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
+import type { AnswerStore, StoreFigures } from './answer-store.ts';
+import type { StoredEntry } from './stored-entry.ts';
+
+/** What L1 has for a question. */
+export interface Recollection {
+  readonly entry: StoredEntry;
+  /** Whole seconds since its TTLs were right. */
+  readonly ageSeconds: number;
+  /** Milliseconds since it expired; negative while it is fresh. */
+  readonly expiredForMs: number;
+}
+
+/** When a hit makes the cache ask for a new answer before the old one expires. */
+export interface PrefetchPolicy {
+  readonly enabled: boolean;
+  /** Hits that make a name popular. */
+  readonly hitsMin: number;
+  /** Share of the TTL at its end in which a popular name is refreshed. */
+  readonly remainingShare: number;
+}
+
+/** Told on a hit that is due for a refresh; the key is a copy. */
+export type RefreshDue = (key: Buffer) => void;
+
+/** Called where nobody listens yet. */
+function ignoreRefresh(): void {}
+
+/**
+ * The rules of DNS over the store: an NXDOMAIN is kept once for all types of its name (RFC 2308
+ * section 5), and popular entries are refreshed before they expire. Also the hot path's view of
+ * L1: {@link serve} finds and copies an answer without allocating anything.
+ */
+export class AnswerCache {
+  readonly #store: AnswerStore;
+  #prefetch: PrefetchPolicy;
+  #refreshDue: RefreshDue = ignoreRefresh;
+  /** Whether the entry served last had the AD bit to show. */
+  lastAuthenticData = false;
+
+  constructor(store: AnswerStore, prefetch: PrefetchPolicy) {
+    this.#store = store;
+    this.#prefetch = prefetch;
+  }
+
+  figures(): StoreFigures {
+    return this.#store.figures();
+  }
+
+  setPrefetch(policy: PrefetchPolicy): void {
+    this.#prefetch = policy;
+  }
+
+  onRefreshDue(task: RefreshDue): void {
+    this.#refreshDue = task;
+  }
+
+  /**
+   * Copies the fresh answer to the key `key[0, keyLength)` to `out` at `outStart`, TTLs counted
+   * down. `key` is scratch of the caller: its type may be changed.
+   * @returns the length, or 0 when there is none, or it has more than `bytesMax` octets, or
+   *   carries extended errors: all that is for the stages
+   */
+  serve(
+    key: Uint8Array,
+    keyLength: number,
+    nowMs: number,
+    out: Uint8Array,
+    outStart: number,
+    bytesMax: number,
+  ): number {
+    const store = this.#store;
+    let entry = store.find(key, keyLength);
+    if (entry < 0) {
+      putUint16(key, keyLength - keySuffixLength, typeOfNxdomain);
+      entry = store.find(key, keyLength);
+      if (entry < 0) return 0;
+    }
+    const remainingMs = store.expiresAtMs(entry) - nowMs;
+    const length = store.answerLength(entry);
+    if (remainingMs <= 0 || length > bytesMax || store.hasErrors(entry)) return 0;
+    this.#use(entry, remainingMs);
+    store.copyAnswer(entry, nowMs, out, outStart);
+    this.lastAuthenticData = store.isAuthenticData(entry);
+    return length;
+  }
+
+  /** What is known of a key, fresh or expired; counted as a use when `use` is set. */
+  recall(key: Buffer, nowMs: number, use: boolean): Recollection | undefined {
+    const entry = this.#findEither(key);
+    if (entry < 0) return undefined;
+    const expiredForMs = nowMs - this.#store.expiresAtMs(entry);
+    if (use) this.#use(entry, -expiredForMs);
+    const stored = this.#store.read(entry);
+    const ageSeconds = Math.max(0, Math.floor((nowMs - stored.ttlsRightAtMs) / 1000));
+    return { entry: stored, ageSeconds, expiredForMs };
+  }
+
+  /** Keeps an answer that was right `ageSeconds` ago; one without lifetime is not kept. */
+  keep(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
+    if (answer.ttlSeconds <= ageSeconds) return false;
+    const forAllTypes = nxdomainKey(key);
+    if (isPlainNxdomain(answer)) {
+      this.#store.delete(key, key.length);
+      return this.#store.put(forAllTypes, answer, nowMs, ageSeconds);
+    }
+    this.#store.delete(forAllTypes, forAllTypes.length);
+    return this.#store.put(key, answer, nowMs, ageSeconds);
+  }
+
+  /** The refresh of a key failed: a later hit may ask for it again. */
+  refreshFailed(key: Buffer): void {
+    this.#store.unmarkRefreshing(key);
+    this.#store.unmarkRefreshing(nxdomainKey(key));
+  }
+
+  /** Forgets all types of a name. @returns how many entries */
+  forgetName(name: Buffer): number {
+    return this.#store.deleteWhere((key) => decodeKey(key).question.name.equals(name));
+  }
+
+  /** Forgets a name and all below it. @returns how many entries */
+  forgetSuffix(suffix: Buffer): number {
+    return this.#store.deleteWhere((key) => isAtOrBelow(decodeKey(key).question.name, suffix));
+  }
+
+  /** Forgets everything. @returns how many entries */
+  forgetAll(): number {
+    return this.#store.clear();
+  }
+
+  /** Every entry as values; the cache must not change meanwhile. */
+  *entries(): Generator<StoredEntry> {
+    for (const entry of this.#store.entries()) yield this.#store.read(entry);
+  }
+
+  #findEither(key: Buffer): number {
+    const entry = this.#store.find(key, key.length);
+    if (entry >= 0) return entry;
+    return this.#store.find(nxdomainKey(key), key.length);
+  }
+
+  #use(entry: number, remainingMs: number): void {
+    const store = this.#store;
+    store.touch(entry);
+    const { enabled, hitsMin, remainingShare } = this.#prefetch;
+    if (!enabled || remainingMs <= 0 || store.hits(entry) < hitsMin) return;
+    if (remainingMs > store.ttlSeconds(entry) * 1000 * remainingShare) return;
+    if (store.markRefreshing(entry)) this.#refreshDue(store.keyOf(entry));
+  }
+}
+
+/** The key under which an NXDOMAIN of this name is kept. */
+export function nxdomainKey(key: Buffer): Buffer {
+  const forAllTypes = Buffer.from(key);
+  putUint16(forAllTypes, key.length - keySuffixLength, typeOfNxdomain);
+  return forAllTypes;
+}
+
+/** With aliases in it an NXDOMAIN is about another name, and holds for the type asked only (RFC 6604). */
+function isPlainNxdomain(answer: Answer): boolean {
+  return answer.kind === 'nxdomain' && answer.wire.readUInt16BE(6) === 0;
+}

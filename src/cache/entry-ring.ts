@@ -1,0 +1,89 @@
+import type { Arena } from './arena.ts';
+import { flagPadding, headerBytes } from './entry-layout.ts';
+
+/**
+ * A queue of entries, first in, first out, in one stretch of the arena used round and round: what
+ * is evicted is always the oldest, so there is no free list and no fragmentation. An entry never
+ * wraps; what is left at the end is filled with padding.
+ */
+export class EntryRing {
+  readonly #arena: Arena;
+  readonly #start: number;
+  readonly capacityBytes: number;
+  /** Octets ever appended and ever removed: head and tail are these modulo the capacity. */
+  #appended = 0;
+  #removed = 0;
+
+  constructor(arena: Arena, start: number, capacityBytes: number) {
+    this.#arena = arena;
+    this.#start = start;
+    this.capacityBytes = capacityBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#appended - this.#removed;
+  }
+
+  /** Whether an entry of this size could be appended now, its padding included. */
+  hasRoom(size: number): boolean {
+    return this.usedBytes + this.#paddingFor(size) + size <= this.capacityBytes;
+  }
+
+  /** Room for an entry at the head; only its size is written. The caller has made room. */
+  append(size: number): number {
+    const padding = this.#paddingFor(size);
+    if (padding > 0) {
+      const pad = this.#start + (this.#appended % this.capacityBytes);
+      this.#arena.setSize(pad, padding);
+      if (padding >= headerBytes) this.#arena.setFlags(pad, flagPadding);
+      this.#appended += padding;
+    }
+    const entry = this.#start + (this.#appended % this.capacityBytes);
+    this.#arena.setSize(entry, size);
+    this.#appended += size;
+    return entry;
+  }
+
+  /** The oldest entry, padding passed over; -1 when the ring is empty. It stays until {@link removeOldest}. */
+  oldest(): number {
+    while (this.usedBytes > 0) {
+      const entry = this.#start + (this.#removed % this.capacityBytes);
+      if (!this.#isPadding(entry)) return entry;
+      this.#removed += this.#arena.size(entry);
+    }
+    return -1;
+  }
+
+  removeOldest(): void {
+    const entry = this.oldest();
+    if (entry >= 0) this.#removed += this.#arena.size(entry);
+  }
+
+  clear(): void {
+    this.#removed = this.#appended;
+  }
+
+  contains(entry: number): boolean {
+    return entry >= this.#start && entry < this.#start + this.capacityBytes;
+  }
+
+  /** Every entry from the oldest on, dead ones too. The ring must not change meanwhile. */
+  *entries(): Generator<number> {
+    for (let position = this.#removed; position < this.#appended;) {
+      const entry = this.#start + (position % this.capacityBytes);
+      if (!this.#isPadding(entry)) yield entry;
+      position += this.#arena.size(entry);
+    }
+  }
+
+  #paddingFor(size: number): number {
+    const left = this.capacityBytes - (this.#appended % this.capacityBytes);
+    return left < size ? left : 0;
+  }
+
+  /** Padding shorter than a header is known by its size: no entry is that short. */
+  #isPadding(entry: number): boolean {
+    if (this.#arena.size(entry) < headerBytes) return true;
+    return (this.#arena.flags(entry) & flagPadding) !== 0;
+  }
+}

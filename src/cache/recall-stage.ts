@@ -1,0 +1,163 @@
+import type { Clock } from '../base/clock.ts';
+import { extendedErrorCode } from '../dns/codes.ts';
+import { parentName } from '../dns/name.ts';
+import { encodeKey, typeOfNxdomain } from '../dns/question.ts';
+import type { Outcome } from '../query/outcome.ts';
+import type { Query } from '../query/query.ts';
+import type { Next, Stage } from '../query/stage.ts';
+import type { AnswerCache, Recollection } from './answer-cache.ts';
+import type { FailureCache } from './failure-cache.ts';
+import { isUsableStale, RecheckTimes, staleOutcome } from './stale-policy.ts';
+import type { StalePolicy } from './stale-policy.ts';
+
+/** What the stage decides by; all of it may change while running. */
+export interface RecallPolicy {
+  readonly stale: StalePolicy;
+  /** An NXDOMAIN answers for all names below it (RFC 8020). */
+  readonly nxdomainCut: boolean;
+}
+
+/** Plain counters, read at scrape. */
+export interface RecallFigures {
+  readonly hits: number;
+  readonly stale: number;
+  readonly misses: number;
+  readonly failureHits: number;
+  readonly nxdomainCuts: number;
+}
+
+/** A race lost against the client's patience. */
+const tooSlow = Symbol('too slow');
+
+/**
+ * L1 on the way down: a fresh answer, a stale one where fetching fails or takes too long, the
+ * memory of a failure, or a miss that is passed on.
+ */
+export class RecallStage implements Stage {
+  readonly name = 'cache';
+  readonly #cache: AnswerCache;
+  readonly #failures: FailureCache;
+  readonly #clock: Clock;
+  readonly #recheck = new RecheckTimes();
+  #policy: RecallPolicy;
+  #hits = 0;
+  #stale = 0;
+  #misses = 0;
+  #failureHits = 0;
+  #nxdomainCuts = 0;
+
+  constructor(cache: AnswerCache, failures: FailureCache, clock: Clock, policy: RecallPolicy) {
+    this.#cache = cache;
+    this.#failures = failures;
+    this.#clock = clock;
+    this.#policy = policy;
+  }
+
+  figures(): RecallFigures {
+    return {
+      hits: this.#hits,
+      stale: this.#stale,
+      misses: this.#misses,
+      failureHits: this.#failureHits,
+      nxdomainCuts: this.#nxdomainCuts,
+    };
+  }
+
+  setPolicy(policy: RecallPolicy): void {
+    this.#policy = policy;
+  }
+
+  /** After a flush or a change of upstreams, nothing that failed before holds any more. */
+  forgetFailures(): void {
+    this.#recheck.clear();
+    this.#failures.clear();
+  }
+
+  async handle(query: Query, next: Next): Promise<Outcome> {
+    if (query.purpose !== 'client') return next(query);
+    const nowMs = this.#clock.nowMs();
+    const found = this.#cache.recall(query.key, nowMs, true);
+    if (found !== undefined && found.expiredForMs < 0) {
+      this.#hits++;
+      return freshOutcome(found);
+    }
+    const cut = this.#policy.nxdomainCut ? this.#nxdomainAbove(query, nowMs) : undefined;
+    if (cut !== undefined) {
+      this.#nxdomainCuts++;
+      return freshOutcome(cut);
+    }
+    if (found !== undefined && isUsableStale(found, this.#policy.stale)) {
+      return this.#refreshOrStale(query, found, next);
+    }
+    const failed = this.#failures.current(query.keyText, nowMs);
+    if (failed !== undefined) {
+      this.#failureHits++;
+      return withCachedError(failed);
+    }
+    this.#misses++;
+    return next(query);
+  }
+
+  /**
+   * An expired answer: a fresh one within the client's patience, else the stale one. The fetch
+   * goes on after the client was answered; queries that come meanwhile need not wait as well.
+   */
+  async #refreshOrStale(query: Query, found: Recollection, next: Next): Promise<Outcome> {
+    const { stale } = this.#policy;
+    const nowMs = this.#clock.nowMs();
+    if (this.#recheck.isTooEarly(query.keyText, nowMs)) return this.#serveStale(found, []);
+    this.#misses++;
+    const fetched = await this.#race(next({ ...query, purpose: 'refresh' }), stale.clientTimeoutMs);
+    if (fetched !== tooSlow && fetched.kind === 'answer') {
+      this.#recheck.forget(query.keyText);
+      return fetched;
+    }
+    if (fetched !== tooSlow && fetched.kind === 'drop') return fetched;
+    this.#recheck.postpone(query.keyText, this.#clock.nowMs() + stale.recheckSeconds * 1000);
+    return this.#serveStale(found, fetched === tooSlow ? [] : fetched.extendedErrors);
+  }
+
+  #serveStale(found: Recollection, reasons: Parameters<typeof staleOutcome>[2]): Outcome {
+    this.#stale++;
+    return staleOutcome(found, this.#policy.stale, reasons);
+  }
+
+  async #race(fetch: Promise<Outcome>, patienceMs: number): Promise<Outcome | typeof tooSlow> {
+    const { promise, resolve } = Promise.withResolvers<typeof tooSlow>();
+    const timer = this.#clock.setTimer(patienceMs, () => resolve(tooSlow));
+    try {
+      return await Promise.race([fetch, promise]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** A fresh NXDOMAIN of a name above the question's, with the same flags. */
+  #nxdomainAbove(query: Query, nowMs: number): Recollection | undefined {
+    let name = parentName(query.question.name);
+    while (name.length > 1) {
+      const key = encodeKey({ name, type: typeOfNxdomain }, query.flags);
+      const found = this.#cache.recall(key, nowMs, false);
+      if (found !== undefined && found.expiredForMs < 0) return found;
+      name = parentName(name);
+    }
+    return undefined;
+  }
+}
+
+function freshOutcome(found: Recollection): Outcome {
+  const { answer } = found.entry;
+  return {
+    kind: 'answer',
+    answer,
+    ageSeconds: found.ageSeconds,
+    extendedErrors: answer.extendedErrors,
+    layer: 'l1',
+  };
+}
+
+/** Says that the failure comes from memory (RFC 8914 section 4.14). */
+function withCachedError(failed: Outcome & { kind: 'failure' }): Outcome {
+  const cached = { code: extendedErrorCode.CACHED_ERROR, text: '' };
+  return { ...failed, extendedErrors: [...failed.extendedErrors, cached] };
+}
