@@ -114,8 +114,12 @@ export class ExchangeFailed extends HeimdallError {
   }
 }
 
-/** Why an exchange failed: the label values of `heimdall_upstream_failures_total`. */
-export type ExchangeFailure = 'timeout' | 'network' | 'refused_connection' | 'malformed' | 'closed';
+/**
+ * Why an exchange failed: the label values of `heimdall_upstream_failures_total`. `exhausted` means
+ * that a socket or connection of ours was missing, all others are to the account of the upstream.
+ */
+export type ExchangeFailure =
+  'timeout' | 'network' | 'refused_connection' | 'malformed' | 'closed' | 'exhausted';
 
 /** The text of anything thrown, with its causes. */
 export function describeError(error: unknown): string {

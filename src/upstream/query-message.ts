@@ -1,0 +1,68 @@
+import { byteAt, putUint16 } from '../base/bytes.ts';
+import type { Random } from '../base/random.ts';
+import { classIn } from '../dns/codes.ts';
+import { encodeOpt } from '../dns/edns.ts';
+import {
+  flagAuthenticData,
+  flagCheckingDisabled,
+  flagRecursionDesired,
+  headerLength,
+} from '../dns/message.ts';
+import type { KeyFlags, Question } from '../dns/question.ts';
+
+/** What a question to an upstream looks like. */
+export interface QueryShape {
+  readonly question: Question;
+  readonly flags: KeyFlags;
+  /** Ask for the AD bit (RFC 6840 section 5.7). */
+  readonly authenticData: boolean;
+  /** The UDP payload size announced; undefined: no OPT record. */
+  readonly ednsBytes: number | undefined;
+}
+
+/**
+ * The name with each letter in upper or lower case by chance: 0x20, draft-vixie-dnsext-dns0x20.
+ * Length octets are below 64 and no letters.
+ */
+export function mixCase(name: Buffer, random: Random): Buffer {
+  const mixed = Buffer.from(name);
+  let bits = 0;
+  let bitsLeft = 0;
+  for (let i = 0; i < mixed.length; i++) {
+    const octet = byteAt(mixed, i);
+    if (octet < 0x61 || octet > 0x7a) continue;
+    if (bitsLeft === 0) {
+      bits = random.uint16();
+      bitsLeft = 16;
+    }
+    if ((bits & 1) !== 0) mixed[i] = octet & ~0x20;
+    bits >>>= 1;
+    bitsLeft--;
+  }
+  return mixed;
+}
+
+/** The octets of a query: RD set, nothing of the client's options, its own id and case. */
+export function encodeQuery(id: number, name: Buffer, shape: QueryShape): Buffer {
+  const questionLength = name.length + 4;
+  const message = Buffer.alloc(headerLength + questionLength);
+  putUint16(message, 0, id);
+  message[2] = flagRecursionDesired;
+  message[3] =
+    (shape.flags.checkingDisabled ? flagCheckingDisabled : 0) |
+    (shape.authenticData ? flagAuthenticData : 0);
+  putUint16(message, 4, 1);
+  name.copy(message, headerLength);
+  putUint16(message, headerLength + name.length, shape.question.type);
+  putUint16(message, headerLength + name.length + 2, classIn);
+  if (shape.ednsBytes === undefined) return message;
+  putUint16(message, 10, 1);
+  const opt = encodeOpt({
+    udpSize: shape.ednsBytes,
+    extendedCode: 0,
+    version: 0,
+    dnssecOk: shape.flags.dnssecOk,
+    options: [],
+  });
+  return Buffer.concat([message, opt]);
+}
