@@ -1,6 +1,7 @@
-import type { ConfigSource } from './config/load.ts';
+import { type ConfigSource, loadConfig } from './config/load.ts';
 
 /** Runs the resolver until it is told to stop; resolves to what the process exits with. */
-export function serve(_source: ConfigSource): Promise<number> {
+export async function serve(source: ConfigSource): Promise<number> {
+  loadConfig(source);
   return Promise.resolve(1); // the rooms are not put together yet
 }

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { UsageInvalid } from '../base/errors.ts';
 import { type ApiArguments, apiFlags, callApi } from './api.ts';
 import { type CommandContext, type CommandIo, printJson, printLines } from './command.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
@@ -21,7 +22,7 @@ export function addCacheFlush<T>(cli: Argv<T>, { io, finish }: CommandContext): 
         .option('name', { ...text, describe: 'All types of this name' })
         .option('suffix', { ...text, describe: 'This domain and all names below it' })
         .option('all', { type: 'boolean', default: false, describe: 'Everything' })
-        .check((given) => choices(given).length === 1 || 'give one of --name, --suffix and --all')
+        .check(hasOneChoice, false)
         .example('$0 cache flush --name www.example.com', 'One name')
         .example('$0 cache flush --suffix example.com', 'A domain')
         .example('$0 cache flush --all', 'Start cold'),
@@ -38,6 +39,12 @@ function choices({ name, suffix, all }: Choices): object[] {
     ...(suffix === undefined ? [] : [{ suffix }]),
     ...(all ? [{ all }] : []),
   ];
+}
+
+/** @throws {UsageInvalid} */
+function hasOneChoice(given: Choices): true {
+  if (choices(given).length === 1) return true;
+  throw new UsageInvalid('give one of --name, --suffix and --all');
 }
 
 /** Flushes and prints how much went. @throws {AdminCallFailed} */

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { UsageInvalid } from '../base/errors.ts';
 import type { ConfigSource } from '../config/load.ts';
 import type { Environment } from '../config/environment-layer.ts';
 
@@ -29,7 +30,7 @@ export function configFlags<T>(cli: Argv<T>) {
     })
     .option('log-level', { ...text, describe: 'error, warn, info or debug' })
     .option('set', { ...listOption, describe: 'Any option, as in cache.maxBytes=128MiB' })
-    .check(({ set }) => hasValues(set ?? []) || '--set needs PATH=VALUE', false);
+    .check(({ set }) => hasValues(set ?? []), false);
 }
 
 /** The sources of a configuration, ready to be loaded. */
@@ -51,8 +52,11 @@ export function sourceOf(given: ConfigArguments, env: Environment): ConfigSource
   };
 }
 
-function hasValues(settings: readonly string[]): boolean {
-  return settings.every((text) => text.includes('='));
+/** @throws {UsageInvalid} */
+function hasValues(settings: readonly string[]): true {
+  const odd = settings.find((text) => !text.includes('='));
+  if (odd === undefined) return true;
+  throw new UsageInvalid(`--set needs PATH=VALUE, not "${odd}"`);
 }
 
 function splitSetting(text: string): readonly [path: string, value: string] {

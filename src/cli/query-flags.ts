@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { UsageInvalid } from '../base/errors.ts';
 import type { Transport } from './target.ts';
 
 /** What `heimdall query` is called with. */
@@ -53,18 +54,20 @@ export function queryFlags<T>(cli: Argv<T>) {
     .example('$0 query -x 192.0.2.1 --json', 'The names of an address, for programs');
 }
 
-/** True, or the sentence that says what does not fit. */
+/** @throws {UsageInvalid} with the sentence that says what does not fit */
 function checkQuery(given: {
   readonly tcp: boolean;
   readonly tls: boolean;
   readonly https: boolean;
   readonly timeout: number;
-}): true | string {
+}): true {
   if ([given.tcp, given.tls, given.https].filter(Boolean).length > 1) {
-    return 'only one of --tcp, --tls and --https can be asked for';
+    throw new UsageInvalid('only one of --tcp, --tls and --https can be asked for');
   }
   if (given.timeout > 0 && given.timeout <= timeoutMaxMs) return true;
-  return `--timeout must be a number of milliseconds from 1 to ${String(timeoutMaxMs)}`;
+  throw new UsageInvalid(
+    `--timeout must be a number of milliseconds from 1 to ${String(timeoutMaxMs)}`,
+  );
 }
 
 export function transportOf({ tcp, tls, https }: QueryArguments): Transport {

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { formatAddress, parseHostPort } from '../base/address.ts';
-import { ExchangeFailed, UsageInvalid } from '../base/errors.ts';
+import { describeError, ExchangeFailed, UsageInvalid } from '../base/errors.ts';
 import { ednsOption, recordTypeNumber } from '../dns/codes.ts';
 import {
   describeMessage,
@@ -41,15 +41,11 @@ export async function runQuery(given: QueryArguments, io: CommandIo): Promise<Ex
     return isAnswered(message) ? exitCode.ok : exitCode.failed;
   } catch (error) {
     if (error instanceof ExchangeFailed && error.reason !== 'malformed') {
-      io.stderr(`${describeFailure(error)}\n`);
+      io.stderr(`${describeError(error)}\n`);
       return exitCode.unreachable;
     }
     throw error;
   }
-}
-
-function describeFailure(error: ExchangeFailed): string {
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 function targetOf(given: QueryArguments, io: CommandIo): Target {

@@ -10,7 +10,7 @@ import {
   type Node,
 } from 'yaml';
 import { ConfigInvalid, describeError, type ConfigProblem } from '../base/errors.ts';
-import { isObject, type Layer, type Place, type RawObject } from './layer.ts';
+import { isObject, type Layer, type Place } from './layer.ts';
 
 /** No configuration is that long; a wrong path may lead to anything. */
 const fileBytesMax = 4 * 1024 ** 2;
@@ -61,10 +61,12 @@ export function parseFileLayer(file: string, text: string): FileLayer {
   };
 }
 
-/** `toJS` throws where aliases would grow without measure. */
+/** A tree: aliases that would grow without measure, or lead into themselves, are refused. */
 function toValue(file: string, document: Document): unknown {
   try {
-    return document.toJS();
+    const value = document.toJS() as unknown;
+    JSON.stringify(value); // throws where a value contains itself
+    return value;
   } catch (error) {
     throw new ConfigInvalid([fileProblem(file, `YAML: ${describeError(error)}`)]);
   }
@@ -73,11 +75,8 @@ function toValue(file: string, document: Document): unknown {
 /** A section whose lines are all commented out is null in YAML and means its defaults. */
 function withoutEmptySections(value: unknown): unknown {
   if (!isObject(value)) return value;
-  const kept: RawObject = {};
-  for (const [key, child] of Object.entries(value)) {
-    if (child !== null) kept[key] = withoutEmptySections(child);
-  }
-  return kept;
+  const kept = Object.entries(value).filter(([, child]) => child !== null);
+  return Object.fromEntries(kept.map(([key, child]) => [key, withoutEmptySections(child)]));
 }
 
 interface Source {

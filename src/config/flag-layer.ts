@@ -1,4 +1,4 @@
-import { ConfigInvalid, type ConfigProblem } from '../base/errors.ts';
+import type { ConfigProblem } from '../base/errors.ts';
 import type { Layer } from './layer.ts';
 import { nearest } from './nearest.ts';
 import { optionByPath } from './options.ts';
@@ -9,8 +9,11 @@ export type Flags = Readonly<Record<string, string>>;
 
 const place = 'command line';
 
-/** The layer of the command line. @throws {ConfigInvalid} for paths that are no option. */
-export function readFlags(flags: Flags): Layer {
+/** The layer of the command line, with a problem for each path that is no option. */
+export function readFlags(flags: Flags): {
+  readonly layer: Layer;
+  readonly problems: readonly ConfigProblem[];
+} {
   const settings: TextSetting[] = [];
   const problems: ConfigProblem[] = [];
   for (const [path, text] of Object.entries(flags)) {
@@ -18,8 +21,7 @@ export function readFlags(flags: Flags): Layer {
     if (option === undefined) problems.push(unknownOption(path));
     else settings.push({ option, text, place });
   }
-  if (problems.length > 0) throw new ConfigInvalid(problems);
-  return textLayer('flag', settings);
+  return { layer: textLayer('flag', settings), problems };
 }
 
 function unknownOption(path: string): ConfigProblem {

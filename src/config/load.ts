@@ -3,7 +3,7 @@ import { ConfigInvalid, describeError, type ConfigProblem } from '../base/errors
 import { check } from './check.ts';
 import { crossCheck } from './cross-checks.ts';
 import { type Environment, readEnvironment } from './environment-layer.ts';
-import { readFileLayer } from './file-layer.ts';
+import { type FileLayer, readFileLayer } from './file-layer.ts';
 import { readFlags, type Flags } from './flag-layer.ts';
 import {
   type Layer,
@@ -41,11 +41,11 @@ export interface LoadedConfig {
  */
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const file = configFile(source);
-  const problems: ConfigProblem[] = [];
-  const fileLayer = file === undefined ? undefined : attempt(() => readFileLayer(file), problems);
+  const flags = readFlags(source.flags);
+  const problems = [...flags.problems];
+  const fileLayer = file === undefined ? undefined : readFileOr(file, problems);
   const environment = readEnvironment(source.env);
-  const flagLayer = attempt(() => readFlags(source.flags), problems);
-  const layers = [fileLayer, environment.layer, flagLayer].filter((layer) => layer !== undefined);
+  const layers = [fileLayer, environment.layer, flags.layer].filter((layer) => layer !== undefined);
   const config = checkAll(layers, problems);
   return {
     config: withToken(config, (path) => locateIn(layers, path)),
@@ -62,10 +62,10 @@ export function configFile(source: ConfigSource): string | undefined {
   return named === '' ? undefined : named;
 }
 
-/** Keeps the problems of one source, so that those of the others are found as well. */
-function attempt<T>(read: () => T, problems: ConfigProblem[]): T | undefined {
+/** Keeps the problems of the file, so that those of the other sources are found as well. */
+function readFileOr(file: string, problems: ConfigProblem[]): FileLayer | undefined {
   try {
-    return read();
+    return readFileLayer(file);
   } catch (error) {
     if (!(error instanceof ConfigInvalid)) throw error;
     problems.push(...error.problems);

@@ -78,7 +78,15 @@ export function escapeOctets(octets: Buffer): string {
     .replace(/[^\x20-\x7e]/g, (octet) => `\\${String(octet.charCodeAt(0)).padStart(3, '0')}`);
 }
 
+/** Octets that RDATA must have: exactly for addresses, at least for others. The codec does not look. */
+function fits(type: string, length: number): boolean {
+  if (type === 'A') return length === 4;
+  if (type === 'AAAA') return length === 16;
+  return type !== 'SSHFP' || length > 2;
+}
+
 function withoutNames(type: number, rdata: Buffer): string | undefined {
+  if (!fits(recordTypeName(type), rdata.length)) return undefined;
   try {
     const alone = aloneMessage(type, rdata);
     const answer = decode(alone).answers?.[0];
@@ -113,15 +121,20 @@ function formatAnswer(answer: Answer, alone: Buffer): string | undefined {
     case 'TXT':
     case 'HINFO':
       return strings(alone.subarray(aloneRdataOffset)).join(' ');
-    case 'CAA': {
-      const { flags = 0, tag, value } = answer.data;
-      return `${String(flags)} ${tag} ${quote(Buffer.from(value))}`;
-    }
+    case 'CAA':
+      return formatCaa(alone.subarray(aloneRdataOffset));
     case 'NSEC':
       return [nameAt(alone, 0), ...typeNames(answer.data.rrtypes)].join(' ');
     default:
       return formatHashed(answer, alone);
   }
+}
+
+/** Flags, tag and value (RFC 8659 section 4.1.1): as octets, since the codec takes them for UTF-8. */
+function formatCaa(rdata: Buffer): string {
+  const valueOffset = 2 + rdata.readUInt8(1);
+  const tag = escapeOctets(rdata.subarray(2, valueOffset));
+  return `${String(rdata.readUInt8(0))} ${tag} ${quote(rdata.subarray(valueOffset))}`;
 }
 
 /** Types that carry keys, digests and signatures. */
@@ -134,6 +147,11 @@ function formatHashed(answer: Answer, alone: Buffer): string | undefined {
     case 'DS': {
       const { keyTag, algorithm, digestType, digest } = answer.data;
       return `${[keyTag, algorithm, digestType].join(' ')} ${digest.toString('hex').toUpperCase()}`;
+    }
+    case 'SSHFP': {
+      const { algorithm, hash } = answer.data;
+      const fingerprint = alone.toString('hex', aloneRdataOffset + 2).toUpperCase();
+      return `${String(algorithm)} ${String(hash)} ${fingerprint}`;
     }
     case 'TLSA': {
       const { usage, selector, matchingType, certificate } = answer.data;

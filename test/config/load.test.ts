@@ -1,0 +1,325 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ConfigInvalid, type ConfigProblem } from '../../src/base/errors.ts';
+import { changedPaths, redact } from '../../src/config/changes.ts';
+import { aliases } from '../../src/config/environment-layer.ts';
+import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
+import { needsRestart, options } from '../../src/config/options.ts';
+
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heimdall-config-'));
+  file = join(folder, 'heimdall.yaml');
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function load(
+  text: string,
+  env: Readonly<Record<string, string>> = {},
+  flags: Readonly<Record<string, string>> = {},
+): LoadedConfig {
+  writeFileSync(file, text);
+  return loadConfig({ file, env, flags });
+}
+
+function problemsOf(work: () => unknown): readonly ConfigProblem[] {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigInvalid) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('precedence', () => {
+  test('nothing at all gives the defaults', () => {
+    const { config, warnings, sources } = loadConfig({ env: {}, flags: {} });
+    expect(config).toMatchObject({
+      listen: { addresses: ['0.0.0.0:1053'], queriesInFlightMax: 10_000 },
+      http: { address: '0.0.0.0:8080' },
+      upstream: { servers: [], strategy: 'fastest', queryBudgetMs: 4000 },
+      cache: { maxBytes: 64 * 1024 ** 2, serveStale: { clientTimeoutMs: 1800 } },
+    });
+    expect(warnings).toEqual([]);
+    expect(new Set(sources.values())).toEqual(new Set(['default']));
+  });
+
+  test('flags win over the environment, which wins over the file', () => {
+    const text = 'cache: { ttlMaxSeconds: 1, ttlMinSeconds: 1, negativeTtlMaxSeconds: 1 }';
+    const env = { HEIMDALL_CACHE_TTL_MAX_SECONDS: '2', HEIMDALL_CACHE_TTL_MIN_SECONDS: '2' };
+    const { config, sources } = load(text, env, { 'cache.ttlMaxSeconds': '3' });
+    expect(config.cache).toMatchObject({
+      ttlMaxSeconds: 3,
+      ttlMinSeconds: 2,
+      negativeTtlMaxSeconds: 1,
+      failureTtlSeconds: 5,
+    });
+    expect(sources.get('cache.ttlMaxSeconds')).toBe('flag');
+    expect(sources.get('cache.ttlMinSeconds')).toBe('environment');
+    expect(sources.get('cache.negativeTtlMaxSeconds')).toBe('file');
+    expect(sources.get('cache.failureTtlSeconds')).toBe('default');
+  });
+
+  test('HEIMDALL_CONFIG names the file unless a flag does', () => {
+    writeFileSync(file, 'log: { level: debug }');
+    const loaded = loadConfig({ env: { HEIMDALL_CONFIG: file }, flags: {} });
+    expect(loaded.config.log.level).toBe('debug');
+    expect(loaded.file).toBe(file);
+  });
+
+  test('sections whose lines are all commented out take their defaults', () => {
+    expect(load('cache:\n  # maxBytes: 1MiB\nlog:\n').config.cache.maxBytes).toBe(64 * 1024 ** 2);
+  });
+
+  test('an empty file is the defaults', () => {
+    expect(load('').config).toEqual(loadConfig({ env: {}, flags: {} }).config);
+  });
+});
+
+describe('the environment', () => {
+  test.each(options.map((option) => [option.variable, option] as const))(
+    '%s sets its option',
+    (variable, { path, kind, fallback, allowed }) => {
+      const [, first] = /one of (\w+)/.exec(allowed) ?? [];
+      const text =
+        kind === 'structure'
+          ? '[{suffix: a.example, servers: [192.0.2.1]}]'
+          : (first ?? String(Array.isArray(fallback) ? '' : (fallback ?? file)));
+      if (path === 'http.tokenFile') writeFileSync(file, 'a token\n');
+      const { sources } = loadConfig({ env: { [variable]: text || '192.0.2.1' }, flags: {} });
+      expect(sources.get(path)).toBe('environment');
+    },
+  );
+
+  test('names of the Rust Heimdall keep their meaning', () => {
+    const { config, warnings } = loadConfig({
+      env: {
+        HEIMDALL_BIND_ADDR: '127.0.0.1:5300, [::1]:5300',
+        HEIMDALL_HTTP_BIND_ADDR: 'disabled',
+        HEIMDALL_UPSTREAM_SERVERS: '9.9.9.9:53,1.1.1.1',
+        HEIMDALL_MAX_CONCURRENT_QUERIES: '7',
+        HEIMDALL_CACHE_FILE_PATH: '/var/cache/heimdall',
+        HEIMDALL_CACHE_SAVE_INTERVAL: '60',
+      },
+      flags: {},
+    });
+    expect(config.listen).toMatchObject({
+      addresses: ['127.0.0.1:5300', '[::1]:5300'],
+      queriesInFlightMax: 7,
+    });
+    expect(config.http.address).toBe('off');
+    expect(config.upstream.servers).toEqual(['9.9.9.9:53', '1.1.1.1:53']);
+    expect(config.cache.snapshot).toEqual({ path: '/var/cache/heimdall', intervalMs: 60_000 });
+    expect(warnings).toEqual([]);
+  });
+
+  test('an empty HEIMDALL_HTTP_BIND_ADDR disables, as it does there', () => {
+    const { config } = loadConfig({ env: { HEIMDALL_HTTP_BIND_ADDR: '' }, flags: {} });
+    expect(config.http.address).toBe('off');
+  });
+
+  test("an option's own variable wins over an older name", () => {
+    const env = { HEIMDALL_BIND_ADDR: '127.0.0.1:1', HEIMDALL_LISTEN_ADDRESSES: '127.0.0.1:2' };
+    expect(loadConfig({ env, flags: {} }).config.listen.addresses).toEqual(['127.0.0.1:2']);
+  });
+
+  test('every alias leads to an option', () => {
+    const paths = options.map((option) => option.path);
+    for (const alias of aliases) expect(paths).toContain(alias.path);
+  });
+
+  test('an empty variable counts as none', () => {
+    const { sources } = loadConfig({ env: { HEIMDALL_LOG_LEVEL: '' }, flags: {} });
+    expect(sources.get('log.level')).toBe('default');
+  });
+
+  test('an unknown variable is a warning with the nearest known one', () => {
+    const { warnings } = loadConfig({ env: { HEIMDALL_LOG_LEVLE: 'debug' }, flags: {} });
+    expect(warnings).toEqual([expect.stringContaining('did you mean HEIMDALL_LOG_LEVEL?')]);
+  });
+
+  test('a variable that meant something else is told so', () => {
+    const { warnings } = loadConfig({ env: { HEIMDALL_MAX_CACHE_SIZE: '10000' }, flags: {} });
+    expect(warnings).toEqual([expect.stringContaining('cache.maxBytes counts bytes')]);
+  });
+
+  test('what Kubernetes injects for Services is ignored silently', () => {
+    const env = {
+      HEIMDALL_SERVICE_HOST: '10.0.0.1',
+      HEIMDALL_SERVICE_PORT: '53',
+      HEIMDALL_SERVICE_PORT_DNS_TCP: '53',
+      HEIMDALL_PORT: 'tcp://10.0.0.1:53',
+      HEIMDALL_PORT_53_UDP: 'udp://10.0.0.1:53',
+      HEIMDALL_PORT_53_UDP_ADDR: '10.0.0.1',
+      HEIMDALL_METRICS_SERVICE_HOST: '10.0.0.2',
+      HEIMDALL_METRICS_PORT_8080_TCP_PROTO: 'tcp',
+    };
+    expect(loadConfig({ env, flags: {} }).warnings).toEqual([]);
+  });
+});
+
+describe('problems', () => {
+  test('all are found at once, with file, line, path, what was found and what is allowed', () => {
+    const text = `listen:
+  addresses: ["0.0.0.0:53", nowhere]
+  udp:
+    responseBytesMax: 100
+cahce: {}
+routes:
+  - suffix: corp.example
+    servers: []
+  - servers: [dns.example, "ftp://1.1.1.1"]
+upstream: { strategy: best }
+`;
+    const env = { HEIMDALL_SHUTDOWN_GRACE_MS: 'soon' };
+    const problems = problemsOf(() => load(text, env, { 'log.levl': 'x', 'log.level': 'loud' }));
+    const summary = problems.map(({ source, line, path }) => [source, line, path]);
+    expect(new Set(summary)).toEqual(
+      new Set([
+        [file, 2, 'listen.addresses[1]'],
+        [file, 4, 'listen.udp.responseBytesMax'],
+        [file, 5, 'cahce'],
+        [file, 8, 'routes[0].servers'],
+        [file, 9, 'routes[1].suffix'],
+        [file, 9, 'routes[1].servers[1]'],
+        [file, 10, 'upstream.strategy'],
+        ['HEIMDALL_SHUTDOWN_GRACE_MS', undefined, 'shutdown.graceMs'],
+        ['command line', undefined, 'log.levl'],
+        ['command line', undefined, 'log.level'],
+      ]),
+    );
+    const messages = new Map(problems.map(({ path, message }) => [path, message]));
+    expect(messages.get('listen.udp.responseBytesMax')).toBe(
+      'found 100; allowed is a whole number from 512 to 4096',
+    );
+    expect(messages.get('cahce')).toContain('did you mean cache?');
+    expect(messages.get('routes[1].suffix')).toContain('found nothing');
+    expect(messages.get('upstream.strategy')).toBe(
+      'found "best"; allowed is one of fastest, sequential, parallel',
+    );
+  });
+
+  test('a wrong value is found although a higher source replaces it', () => {
+    const problems = problemsOf(() => load('log: { level: loud }', { HEIMDALL_LOG_LEVEL: 'info' }));
+    expect(problems).toHaveLength(1);
+  });
+
+  test.each([
+    ['cache: { maxByte: 1MiB }', 'cache.maxByte', 'did you mean cache.maxBytes?'],
+    ['servers: [1.1.1.1]', 'servers', 'did you mean upstream.servers?'],
+    [
+      'routes: [{ suffx: a, servers: [1.1.1.1], suffix: a }]',
+      'routes[0].suffx',
+      'routes[0].suffix?',
+    ],
+    ['wholly_different: 1', 'wholly_different', 'allowed are listen, http, upstream'],
+    ['__proto__: { a: 1 }', '__proto__', 'no known key'],
+  ])('%s is an unknown key', (text, path, advice) => {
+    const [problem] = problemsOf(() => load(text));
+    expect(problem).toMatchObject({ path, line: 1, message: expect.stringContaining(advice) });
+  });
+
+  test.each([
+    ['a: [', 'YAML'],
+    ['cache: {}\ncache: {}', 'unique'],
+    ['- a list', 'mapping'],
+    ['a: &x [*x]', 'YAML'],
+    ['a: &x { b: *x }', 'YAML'],
+    ['a: *nowhere', 'YAML'],
+    ['a: 1\n---\nb: 2', 'YAML'],
+  ])('%j is refused with its line', (text, reason) => {
+    const [problem] = problemsOf(() => load(text));
+    expect(problem?.message).toContain(reason);
+    expect(problem?.source).toBe(file);
+  });
+
+  test('a file that is not there is named', () => {
+    const [problem] = problemsOf(() => loadConfig({ file: '/no/such.yaml', env: {}, flags: {} }));
+    expect(problem).toMatchObject({ source: '/no/such.yaml' });
+    expect(problem?.message).toContain('cannot be read');
+  });
+
+  test.each([
+    ['upstream: { tryTimeoutMinMs: 2000 }', 'upstream.tryTimeoutMinMs'],
+    ['upstream: { queryBudgetMs: 50 }', 'upstream.tryTimeoutMinMs'],
+    ['upstream: { health: { backoffMinMs: 70000 } }', 'upstream.health.backoffMinMs'],
+    ['cache: { ttlMaxSeconds: 5, ttlMinSeconds: 6 }', 'cache.ttlMinSeconds'],
+    ['cache: { failureTtlMaxSeconds: 4 }', 'cache.failureTtlSeconds'],
+    ['listen: { addresses: ["127.0.0.1:53", "127.0.0.1:53"] }', 'listen.addresses[1]'],
+    [
+      'routes: [{ suffix: A.example., servers: [::1] }, { suffix: a.example, servers: [::1] }]',
+      'routes[1].suffix',
+    ],
+    ['http: { token: a, tokenFile: b }', 'http.tokenFile'],
+    ['cache: { maxBytes: 1048575 }', 'cache.maxBytes'],
+    ['cache: { maxBytes: 65GiB }', 'cache.maxBytes'],
+    ['cache: { maxBytes: 64MB }', 'cache.maxBytes'],
+    ['cache: { serveStale: { staleSecondsMax: 259201 } }', 'cache.serveStale.staleSecondsMax'],
+    ['http: { address: localhost }', 'http.address'],
+  ])('%s is refused', (text, path) => {
+    expect(problemsOf(() => load(text)).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  test('two addresses with port 0 are two ports', () => {
+    const { config } = load('listen: { addresses: ["127.0.0.1:0", "127.0.0.1:0"] }');
+    expect(config.listen.addresses).toHaveLength(2);
+  });
+
+  test('a secret of the wrong type is not printed', () => {
+    const [problem] = problemsOf(() => load('http: { token: 12345678 }'));
+    expect(problem?.message).toContain('***');
+    expect(problem?.message).not.toContain('12345678');
+  });
+
+  test('a stale timer that cannot fire is a warning', () => {
+    const { warnings } = load('cache: { serveStale: { clientTimeoutMs: 5000 } }');
+    expect(warnings).toEqual([expect.stringContaining('has no effect')]);
+  });
+});
+
+describe('the token', () => {
+  test('is read from its file, without the line break at its end', () => {
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'hush\n');
+    const { config } = load(`http: { tokenFile: ${tokenFile} }`);
+    expect(config.http.token).toBe('hush');
+    expect(redact(config).http.token).toBe('***');
+  });
+
+  test.each(['missing', 'empty'])('a file that is %s is a problem at its line', (state) => {
+    const tokenFile = join(folder, 'token');
+    if (state === 'empty') writeFileSync(tokenFile, '\n');
+    const [problem] = problemsOf(() => load(`log: {}\nhttp: { tokenFile: ${tokenFile} }`));
+    expect(problem).toMatchObject({ source: file, line: 2, path: 'http.tokenFile' });
+  });
+});
+
+describe('changes', () => {
+  test('are listed by path, lists as a whole', () => {
+    const before = load('upstream: { servers: [1.1.1.1] }\nlog: { level: warn }').config;
+    const after = load('upstream: { servers: [1.1.1.1:53, ::1] }\nlog: { level: warn }').config;
+    expect(changedPaths(before, after)).toEqual(['upstream.servers']);
+    expect(changedPaths(before, before)).toEqual([]);
+  });
+
+  test.each([
+    ['listen.addresses', true],
+    ['listen.tcp.idleTimeoutMs', true],
+    ['http.address', true],
+    ['http.token', false],
+    ['cache.maxBytes', true],
+    ['cache.snapshot.path', true],
+    ['cache.snapshot.intervalMs', false],
+    ['upstream.servers', false],
+  ])('%s needs a restart: %s', (path, expected) => {
+    expect(needsRestart(path)).toBe(expected);
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MalformedAddress } from '../../src/base/errors.ts';
+import { formatUpstream, parseHttpAddress, parseUpstream } from '../../src/config/addresses.ts';
+import { editDistance, nearest } from '../../src/config/nearest.ts';
+import { formatSize, parseSize } from '../../src/config/values.ts';
+
+describe('sizes', () => {
+  test.each([
+    ['64MiB', 64 * 1024 ** 2],
+    ['1.5 GiB', 1.5 * 1024 ** 3],
+    ['512B', 512],
+    ['4KiB', 4096],
+    ['64', undefined],
+    ['64MB', undefined],
+    ['-1MiB', undefined],
+    ['MiB', undefined],
+  ])('%s is %s bytes', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+
+  test('what is formatted reads as the same number', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (bytes) => {
+        expect(parseSize(formatSize(bytes))).toBe(bytes);
+      }),
+    );
+  });
+});
+
+describe('upstream addresses', () => {
+  test.each([
+    ['1.1.1.1', 'udp', '1.1.1.1', 53, '1.1.1.1:53'],
+    ['1.1.1.1:5353', 'udp', '1.1.1.1', 5353, '1.1.1.1:5353'],
+    ['[2606:4700::1]:53', 'udp', '2606:4700::1', 53, '[2606:4700::1]:53'],
+    ['2606:4700::1', 'udp', '2606:4700::1', 53, '[2606:4700::1]:53'],
+    ['dns.example:53', 'udp', 'dns.example', 53, 'dns.example:53'],
+    ['udp://dns.example', 'udp', 'dns.example', 53, 'dns.example:53'],
+    ['tcp://1.1.1.1', 'tcp', '1.1.1.1', 53, 'tcp://1.1.1.1:53'],
+  ])('%s', (text, transport, host, port, canonical) => {
+    const upstream = parseUpstream(text);
+    expect(upstream).toEqual({ transport, host, port });
+    expect(formatUpstream(upstream)).toBe(canonical);
+    expect(parseUpstream(canonical)).toEqual(upstream);
+  });
+
+  test.each(['', 'x://1.1.1.1', '1.1.1.1:0', '1.1.1.1:65536', 'a b', '[1.1.1.1]:53', 'tcp://'])(
+    '%j is refused',
+    (text) => {
+      expect(() => parseUpstream(text)).toThrow(MalformedAddress);
+    },
+  );
+
+  test('off is no HTTP address', () => {
+    expect(parseHttpAddress('off')).toBeUndefined();
+  });
+});
+
+describe('the nearest word', () => {
+  test.each([
+    ['', 'abc', 3],
+    ['abc', '', 3],
+    ['kitten', 'sitting', 3],
+    ['same', 'same', 0],
+  ])('%j and %j are %i edits apart', (left, right, distance) => {
+    expect(editDistance(left, right)).toBe(distance);
+  });
+
+  test('is found whatever its case, and none when all are far', () => {
+    expect(nearest('MAXBYTES', ['maxByte', 'maxBytes'])).toBe('maxBytes');
+    expect(nearest('zzzzzz', ['maxBytes'])).toBeUndefined();
+    expect(nearest('a'.repeat(1000), ['a'.repeat(1000)])).toBeUndefined();
+  });
+});
