@@ -38,6 +38,7 @@ export class Health {
   #doublings = 0;
   #recheckAtMs: number | undefined;
   #recheck: Timer | undefined;
+  #isStopped = false;
   #succeededAtMs = Number.NEGATIVE_INFINITY;
   #lastFailure: string | undefined;
 
@@ -129,13 +130,19 @@ export class Health {
     if (this.#state === 'loop') this.#comeBack('it no longer leads back to this resolver');
   }
 
+  /** Nothing is probed from now on; exchanges in flight may still tell what became of them. */
   stop(): void {
+    this.#isStopped = true;
+    this.#cancelRecheck();
+  }
+
+  #cancelRecheck(): void {
     this.#recheck?.cancel();
     this.#recheckAtMs = undefined;
   }
 
   #comeBack(reason: string): void {
-    this.stop();
+    this.#cancelRecheck();
     this.#doublings = 0;
     this.#enter('up', reason);
   }
@@ -154,7 +161,8 @@ export class Health {
   }
 
   #recheckIn(delayMs: number): void {
-    this.stop();
+    this.#cancelRecheck();
+    if (this.#isStopped) return;
     this.#recheckAtMs = this.#deps.clock.nowMs() + delayMs;
     this.#recheck = this.#deps.clock.setTimer(delayMs, () => {
       this.#recheckAtMs = undefined;

@@ -1,0 +1,177 @@
+import type { Timer } from '../base/clock.ts';
+import { extendedErrorCode } from '../dns/codes.ts';
+import type { Outcome } from '../query/outcome.ts';
+import type { Query } from '../query/query.ts';
+import type { Attempt, AttemptListener, AttemptResult } from './attempt.ts';
+import type { Attempts } from './attempts.ts';
+import type { Choice } from './choice.ts';
+import type { UpstreamContext } from './context.ts';
+import { failureOf, notAsked } from './failure-outcome.ts';
+import type { FailedAttempt } from './failure-outcome.ts';
+import type { Server } from './server.ts';
+
+/**
+ * One query on its way through the upstreams. It goes in waves: each asks `width` upstreams that
+ * were not asked yet; when the time of a wave's tries is over, or all of it failed, the next one
+ * goes. After the last the question is sent again to those that are silent. All the while every
+ * upstream asked may still answer: the first good answer wins, and the budget ends it.
+ */
+export class Asking implements AttemptListener {
+  readonly #context: UpstreamContext;
+  readonly #attempts: Attempts;
+  readonly #query: Query;
+  readonly #width: number;
+  readonly #done: (outcome: Outcome) => void;
+  readonly #endsAtMs: number;
+  /** Upstreams not yet asked, in order. */
+  readonly #waiting: Server[];
+  #reserve: readonly Server[];
+  /** What the upstreams asked said so far. */
+  readonly #results = new Map<Attempt, FailedAttempt['result']>();
+  #wave: readonly Attempt[] = [];
+  #waveTimer: Timer | undefined;
+  readonly #budget: Timer;
+  #isOver = false;
+  #wasRefused = false;
+
+  /** @param done called once; not before {@link start} */
+  constructor(
+    context: UpstreamContext,
+    attempts: Attempts,
+    asked: { readonly query: Query; readonly choice: Choice },
+    done: (outcome: Outcome) => void,
+  ) {
+    this.#context = context;
+    this.#attempts = attempts;
+    this.#query = asked.query;
+    this.#width = asked.choice.width;
+    this.#waiting = [...asked.choice.preferred];
+    this.#reserve = asked.choice.reserve;
+    this.#done = done;
+    const { queryBudgetMs } = context.options;
+    this.#endsAtMs = context.clock.nowMs() + queryBudgetMs;
+    this.#budget = context.clock.setTimer(queryBudgetMs, () => this.fail());
+  }
+
+  start(): void {
+    this.#nextWave();
+  }
+
+  /** Ends it: nobody answered in time, or the resolver stops. */
+  fail(): void {
+    if (this.#wasRefused && this.#results.size === 0) {
+      this.#finish(notAsked(extendedErrorCode.OTHER, 'too many queries to upstreams in flight'));
+      return;
+    }
+    const failed = [...this.#results].map(([{ server }, result]) => ({
+      server: server.text,
+      result,
+    }));
+    this.#finish(failureOf(failed));
+  }
+
+  settled(attempt: Attempt, result: AttemptResult): void {
+    if (this.#isOver) return;
+    if (result.kind === 'answer') {
+      const { answer } = result;
+      const { extendedErrors } = answer;
+      const detail = attempt.server.text;
+      this.#finish({
+        kind: 'answer',
+        answer,
+        ageSeconds: 0,
+        extendedErrors,
+        layer: 'upstream',
+        detail,
+      });
+      return;
+    }
+    this.#results.set(attempt, result);
+    if (this.#wave.every((asked) => !this.#isPending(asked))) this.#nextWave();
+  }
+
+  restarted(attempt: Attempt): void {
+    if (!this.#isOver && this.#wave.includes(attempt)) this.#awaitWave();
+  }
+
+  #isPending(attempt: Attempt): boolean {
+    return this.#results.get(attempt) === undefined;
+  }
+
+  #pending(): Attempt[] {
+    return [...this.#results.keys()].filter((attempt) => this.#isPending(attempt));
+  }
+
+  /** The upstreams of the next wave; those that are out only when none of the others responded. */
+  #nextServers(): Server[] {
+    const responded = [...this.#results.values()].some((result) => result?.kind === 'error');
+    if (this.#waiting.length === 0 && !responded) {
+      this.#waiting.push(...this.#reserve);
+      this.#reserve = [];
+    }
+    return this.#waiting.splice(0, this.#width);
+  }
+
+  #nextWave(): void {
+    this.#waveTimer?.cancel();
+    const left = this.#wave;
+    const begun = this.#begin(this.#nextServers());
+    if (begun.length > 0) {
+      for (const { server } of left) this.#context.observer.failover(server.text);
+    }
+    this.#wave = begun.length > 0 ? begun : this.#retransmit();
+    if (this.#wave.length > 0) this.#awaitWave();
+    else this.#awaitBudget();
+  }
+
+  #begin(servers: readonly Server[]): Attempt[] {
+    const begun: Attempt[] = [];
+    for (const server of servers) {
+      const attempt = this.#attempts.begin(server, this.#query, this, this.#endsAtMs);
+      if (attempt === undefined) this.#wasRefused = true;
+      else if (!this.#results.has(attempt)) {
+        this.#results.set(attempt, undefined);
+        begun.push(attempt);
+      }
+    }
+    return begun;
+  }
+
+  /** Sends the question again to those that are silent, those first that had it least often. */
+  #retransmit(): Attempt[] {
+    const sent: Attempt[] = [];
+    const silent = this.#pending().sort((one, other) => one.sends - other.sends);
+    for (const attempt of silent) {
+      if (sent.length < this.#width && attempt.retransmit()) sent.push(attempt);
+    }
+    return sent;
+  }
+
+  #awaitWave(): void {
+    this.#waveTimer?.cancel();
+    const timeoutsMs = this.#wave.map(({ server, sends }) => server.tryTimeoutMs(sends));
+    this.#waveTimer = this.#context.clock.setTimer(Math.max(...timeoutsMs), () =>
+      this.#onWaveTimeout(),
+    );
+  }
+
+  #onWaveTimeout(): void {
+    const restarted = this.#wave.filter((attempt) => attempt.tryTimeIsOver());
+    if (restarted.length === 0) this.#nextWave();
+  }
+
+  /** Nothing is left to be done but to wait, if there is anything to wait for. */
+  #awaitBudget(): void {
+    this.#wave = this.#pending();
+    if (this.#wave.length === 0) this.fail();
+  }
+
+  #finish(outcome: Outcome): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#waveTimer?.cancel();
+    this.#budget.cancel();
+    for (const attempt of this.#results.keys()) attempt.leave(this);
+    this.#done(outcome);
+  }
+}

@@ -1,0 +1,55 @@
+import { recordTypeNumber } from '../dns/codes.ts';
+import { lowerName, parseName } from '../dns/name.ts';
+import type { Question } from '../dns/question.ts';
+import { recordType } from '../dns/codes.ts';
+import type { UpstreamContext } from './context.ts';
+import { Probe } from './probe.ts';
+import type { ProbeResult } from './probe.ts';
+import type { Server } from './server.ts';
+
+/** At most one probe to each upstream at a time. */
+export class Prober {
+  readonly #context: UpstreamContext;
+  readonly #probes = new Map<Server, Probe>();
+
+  constructor(context: UpstreamContext) {
+    this.#context = context;
+  }
+
+  /** Asks an upstream that is out for the name set for it, and tells its health what came of it. */
+  checkHealth(server: Server): void {
+    this.ask(server, this.#healthQuestion(), (result) => {
+      if (result === 'responded') server.health.succeeded();
+      else server.health.probeFailed(`probe: ${result}`);
+    });
+  }
+
+  /** Asks any question; a probe to the same upstream that is still on its way is dropped. */
+  ask(server: Server, question: Question, settled: (result: ProbeResult) => void): void {
+    this.forget(server);
+    const probe = new Probe(this.#context, server, question, (result) => {
+      this.#probes.delete(server);
+      settled(result);
+    });
+    this.#probes.set(server, probe);
+  }
+
+  /** Drops the probe to an upstream that is no longer used. */
+  forget(server: Server): void {
+    this.#probes.get(server)?.stop();
+    this.#probes.delete(server);
+  }
+
+  stop(): void {
+    for (const probe of this.#probes.values()) probe.stop();
+    this.#probes.clear();
+  }
+
+  #healthQuestion(): Question {
+    const { probeName, probeType } = this.#context.options.health;
+    return {
+      name: lowerName(parseName(probeName)),
+      type: recordTypeNumber(probeType) ?? recordType.NS,
+    };
+  }
+}
