@@ -1,3 +1,4 @@
+import type { AnswerKind } from '../dns/answer.ts';
 import type { BuildFigures, CacheFigures } from './figures.ts';
 import type { LogLevel } from './log.ts';
 import type { QueryLogOptions } from './query-log.ts';
@@ -33,13 +34,14 @@ export interface UpstreamView {
 export interface CacheEntryView {
   readonly name: string;
   readonly type: string;
-  /** NOERROR, NXDOMAIN, or the code of a remembered failure. */
-  readonly code: string;
+  readonly kind: AnswerKind | 'failure';
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-  /** What is left of its TTL, negative once it is stale. */
+  /** What is left of its TTL, 0 once it is stale. */
   readonly ttlSeconds: number;
-  readonly sizeBytes: number;
+  readonly ageSeconds: number;
+  readonly hits: number;
+  readonly stale: boolean;
   /** Records in presentation form. */
   readonly records: readonly string[];
 }

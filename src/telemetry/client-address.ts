@@ -20,10 +20,11 @@ export function withoutMapping(host: string): string {
 
 /** The first three of the eight groups, the gap of `::` filled with zeros. */
 function ipv6Prefix48(address: string): string {
-  const [left = '', right] = address.split('%', 1).join('').split('::');
+  const withoutZone = address.replace(/%.*$/, '');
+  const [left = '', right] = withoutZone.split('::');
   const groups = left === '' ? [] : left.split(':');
   const tail = right === undefined || right === '' ? [] : right.split(':');
   const tailGroups = tail.length + (right?.includes('.') === true ? 1 : 0);
   while (groups.length + tailGroups < 8) groups.push('0');
-  return groups.slice(0, 3).join(':');
+  return [...groups, ...tail].slice(0, 3).join(':');
 }

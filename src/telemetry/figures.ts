@@ -6,20 +6,32 @@
 /** Totals by a label whose values are a closed list. */
 export type Totals = Readonly<Record<string, number>>;
 
-/** The cache in memory. Also the answer of `GET /api/v1/cache/stats`. */
+/**
+ * The cache in memory, all of it since the start. Also the answer of `GET /api/v1/cache/stats`,
+ * hence flat.
+ */
 export interface CacheFigures {
   readonly entries: number;
   readonly sizeBytes: number;
   readonly limitBytes: number;
+  /** Fresh answers, those of the hot path included. */
   readonly hits: number;
-  readonly staleHits: number;
   readonly misses: number;
+  /** Answers served stale. */
+  readonly stale: number;
+  /** Answers from the memory of a failure. */
+  readonly failureHits: number;
+  /** Answers from an NXDOMAIN of a name above. */
+  readonly nxdomainCuts: number;
   readonly insertions: number;
-  /** By the queue of the eviction policy. */
-  readonly evictions: Totals;
-  /** By result. */
-  readonly prefetches: Totals;
-  readonly staleAnswers: number;
+  /** Answers that were not kept: too large, or not admitted. */
+  readonly refused: number;
+  readonly evictionsSmall: number;
+  readonly evictionsMain: number;
+  /** Moves from the small queue to the main one. */
+  readonly promotions: number;
+  readonly prefetches: number;
+  readonly prefetchesFailed: number;
   readonly failureEntries: number;
 }
 
@@ -39,6 +51,8 @@ export interface SnapshotFigures {
 export interface FlightFigures {
   readonly inProgress: number;
   readonly joined: number;
+  /** Turned away because too many were in progress. */
+  readonly refused: number;
 }
 
 /** Exchanges with upstreams. */

@@ -56,6 +56,7 @@ export function metricSources(figures: Figures): Sources {
     ...processSources(figures),
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
+    heimdall_flights_refused_total: () => plain(figures.flights().refused),
   };
 }
 
@@ -124,16 +125,26 @@ function cacheSources(cache: () => CacheFigures): CacheSources {
     heimdall_cache_entries: () => plain(cache().entries),
     heimdall_cache_size_bytes: () => plain(cache().sizeBytes),
     heimdall_cache_limit_bytes: () => plain(cache().limitBytes),
-    heimdall_cache_lookups_total: () => {
-      const { hits, staleHits, misses } = cache();
-      return byLabel('result', Object.entries({ hit: hits, stale: staleHits, miss: misses }));
-    },
+    heimdall_cache_lookups_total: () => lookupsByResult(cache()),
     heimdall_cache_insertions_total: () => plain(cache().insertions),
-    heimdall_cache_evictions_total: () => byLabel('queue', Object.entries(cache().evictions)),
-    heimdall_cache_prefetches_total: () => byLabel('result', Object.entries(cache().prefetches)),
-    heimdall_cache_stale_answers_total: () => plain(cache().staleAnswers),
+    heimdall_cache_refusals_total: () => plain(cache().refused),
+    heimdall_cache_promotions_total: () => plain(cache().promotions),
+    heimdall_cache_evictions_total: () => {
+      const { evictionsSmall: small, evictionsMain: main } = cache();
+      return byLabel('queue', Object.entries({ small, main }));
+    },
+    heimdall_cache_prefetches_total: () => {
+      const { prefetches: success, prefetchesFailed: failure } = cache();
+      return byLabel('result', Object.entries({ success, failure }));
+    },
+    heimdall_cache_stale_answers_total: () => plain(cache().stale),
     heimdall_cache_failure_entries: () => plain(cache().failureEntries),
   };
+}
+
+function lookupsByResult({ hits, nxdomainCuts, failureHits, misses }: CacheFigures): Sample[] {
+  const totals = { hit: hits, nxdomain_cut: nxdomainCuts, failure: failureHits, miss: misses };
+  return byLabel('result', Object.entries(totals));
 }
 
 function snapshotSources(

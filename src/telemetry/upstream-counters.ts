@@ -1,8 +1,11 @@
 import { BoundedMap } from '../base/bounded-map.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
 import { responseCode } from '../dns/codes.ts';
+import type { ServerState } from '../upstream/health-board.ts';
+import type { MismatchKind, UpstreamObserver } from '../upstream/observer.ts';
 import { DurationHistogram } from './duration-histogram.ts';
 import { LabelCounter } from './label-counter.ts';
+import type { Log } from './log.ts';
 
 /** From a resolver on the same host to more than the budget of a whole query (4 s). */
 export const responseTimeBoundsSeconds: readonly number[] = [
@@ -30,19 +33,24 @@ export class ServerCounters {
   readonly responseTimes = new DurationHistogram(responseTimeBoundsSeconds);
   readonly responses = new LabelCounter<string>(['NOERROR', 'NXDOMAIN', 'SERVFAIL']);
   readonly failures = new LabelCounter<ExchangeFailure>(failureReasons);
-  readonly mismatches = new LabelCounter<string>([]);
-  readonly stateChanges = new LabelCounter<string>([]);
+  readonly mismatches = new LabelCounter<MismatchKind>([]);
+  readonly stateChanges = new LabelCounter<ServerState>(['up', 'down']);
   loops = 0;
   failovers = 0;
   retransmissions = 0;
 }
 
 /**
- * Counts what upstreams do, one event at a time: implements the observer that the upstream room
- * declares. Nothing here averages: one response is one sample.
+ * Counts what upstreams do, one event at a time, and logs when one goes or comes back. Nothing here
+ * averages: one response is one sample.
  */
-export class UpstreamCounters {
+export class UpstreamCounters implements UpstreamObserver {
+  readonly #log: Log;
   readonly #servers = new BoundedMap<string, ServerCounters>(serversMax);
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
 
   /** A response, late ones and losers of a race included, `seconds` after its question was sent. */
   responseArrived(server: string, seconds: number, code: number): void {
@@ -55,12 +63,14 @@ export class UpstreamCounters {
     this.#of(server).failures.count(reason);
   }
 
-  responseMismatched(server: string, kind: string): void {
+  responseMismatched(server: string, kind: MismatchKind): void {
     this.#of(server).mismatches.count(kind);
   }
 
-  stateChanged(server: string, state: string): void {
+  stateChanged(server: string, state: ServerState, reason: string): void {
     this.#of(server).stateChanges.count(state);
+    const isGone = state === 'down' || state === 'loop';
+    this.#log[isGone ? 'warn' : 'info']('upstream changed', { server, state, reason });
   }
 
   loopFound(server: string): void {
