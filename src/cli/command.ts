@@ -4,8 +4,8 @@ import type { Environment } from '../config/environment-layer.ts';
 
 /** What a command may touch of the world. */
 export interface CommandIo {
-  stdout(text: string): void;
-  stderr(text: string): void;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
   readonly env: Environment;
   readonly clock: Clock;
   readonly random: Random;
@@ -15,7 +15,7 @@ export interface CommandIo {
 export interface CommandContext {
   readonly io: CommandIo;
   /** Tells what the process exits with, a code of `exitCode` or the service's own. */
-  finish(code: number): void;
+  readonly finish: (code: number) => void;
 }
 
 /** Data for programs, as `--json` prints it. */

@@ -10,7 +10,7 @@ export function reverseName(address: string): string {
     case 4:
       return `${address.split('.').toReversed().join('.')}.in-addr.arpa.`;
     case 6:
-      return `${[...ipv6Digits(address)].toReversed().join('.')}.ip6.arpa.`;
+      return `${ipv6Digits(address).split('').toReversed().join('.')}.ip6.arpa.`;
     default:
       throw new MalformedAddress(`"${address}" is no IP address`);
   }

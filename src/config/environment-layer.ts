@@ -13,7 +13,7 @@ interface Alias {
   readonly variable: string;
   readonly path: string;
   /** From its unit or words to ours. */
-  translate?(text: string): string;
+  readonly translate?: (text: string) => string;
 }
 
 /** The names that existing deployments set. */

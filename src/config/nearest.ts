@@ -1,9 +1,9 @@
 /** Levenshtein's distance: how many letters must be added, removed or changed. */
 export function editDistance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
-  for (const [row, letter] of [...left].entries()) {
+  for (const [row, letter] of left.split('').entries()) {
     const current = [row + 1];
-    for (const [column, other] of [...right].entries()) {
+    for (const [column, other] of right.split('').entries()) {
       const change = (previous[column] ?? 0) + (letter === other ? 0 : 1);
       const add = (current[column] ?? 0) + 1;
       current.push(Math.min(change, add, (previous[column + 1] ?? 0) + 1));

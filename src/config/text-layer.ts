@@ -2,22 +2,16 @@ import { parse } from 'yaml';
 import { type Layer, type RawObject, formatPath, optionAt, setValue } from './layer.ts';
 import type { Option } from './options.ts';
 
-const words: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  1: true,
-  false: false,
-  no: false,
-  off: false,
-  0: false,
-};
+const words: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
+  ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
+]);
 
 /** Text as a value of the option's kind; what does not fit stays text, and the check names it. */
 function valueOf(option: Option, text: string): unknown {
   switch (option.kind) {
     case 'boolean':
-      return words[text.toLowerCase()] ?? text;
+      return words.get(text.toLowerCase()) ?? text;
     case 'number':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
     case 'size':

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { type Clock, repeat, type Timer } from '../base/clock.ts';
-import { ConfigInvalid } from '../base/errors.ts';
+import { ConfigInvalid, describeError } from '../base/errors.ts';
 import { changedPaths } from './changes.ts';
 import { type ConfigSource, loadConfig, type LoadedConfig } from './load.ts';
 import { needsRestart } from './options.ts';
@@ -11,6 +11,9 @@ import { needsRestart } from './options.ts';
  * swapping the link `..data` to a new directory, which leaves the watched file as it was.
  */
 const pollIntervalMs = 2000;
+
+/** What is longer is refused by the loader anyway, and not read at every poll. */
+const contentBytesMax = 4 * 1024 ** 2;
 
 /** What came of a reload; the values are those of `heimdall_config_reloads_total{result}`. */
 export type ReloadOutcome =
@@ -39,6 +42,7 @@ export class ConfigWatcher {
   #current: LoadedConfig;
   #timer: Timer | undefined;
   #polling = false;
+  #isStarted = false;
   /** The content that runs, or was refused: not looked at again. */
   #settled: string | undefined;
   /** The content of the poll before this one. */
@@ -54,26 +58,21 @@ export class ConfigWatcher {
   }
 
   /** Begins to watch where there is a file and `reload.watch` asks for it. */
-  async start(): Promise<void> {
-    this.#settled = await this.#fingerprint();
-    this.#seen = this.#settled;
+  start(): void {
+    this.#isStarted = true;
     this.#arm();
   }
 
   /** Ends watching; {@link reload} still works. */
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#isStarted = false;
+    this.#arm();
   }
 
   /** Reads all sources again. What is wrong with them is reported, not thrown. */
   reload(): ReloadOutcome {
     const outcome = this.#read();
-    if (outcome.result === 'applied') {
-      this.#current = outcome.loaded;
-      if (this.#timer !== undefined && !outcome.loaded.config.reload.watch) this.stop();
-    }
-    this.#options.onReload(outcome);
+    this.#take(outcome);
     return outcome;
   }
 
@@ -88,15 +87,28 @@ export class ConfigWatcher {
       const found = await this.#fingerprint();
       const isSteady = found === this.#seen;
       this.#seen = found;
-      if (!isSteady || found === this.#settled) return;
+      if (!this.#isStarted || !isSteady || found === this.#settled) return;
       this.#settled = found;
-      this.reload();
+      const outcome = this.#read();
+      if (outcome.result !== 'unchanged') this.#take(outcome); // else it runs already
     } finally {
       this.#polling = false;
     }
   }
 
+  #take(outcome: ReloadOutcome): void {
+    if (outcome.result === 'applied') {
+      this.#current = outcome.loaded;
+      this.#arm();
+    }
+    this.#options.onReload(outcome);
+  }
+
+  /** Polls from now on if the configuration wants it, and the watcher has not been stopped. */
   #arm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!this.#isStarted) return;
     if (this.#current.file === undefined || !this.#current.config.reload.watch) return;
     this.#timer = repeat(this.#options.clock, pollIntervalMs, () => void this.poll());
   }
@@ -108,8 +120,7 @@ export class ConfigWatcher {
       if (changed.length === 0) return { result: 'unchanged' };
       return { result: 'applied', loaded, changed, restartNeeded: changed.filter(needsRestart) };
     } catch (error) {
-      if (error instanceof ConfigInvalid) return { result: 'rejected', error };
-      throw error;
+      return { result: 'rejected', error: asConfigInvalid(error) };
     }
   }
 
@@ -124,6 +135,12 @@ export class ConfigWatcher {
   }
 }
 
+/** A resolver that answers does not die of a reload, whatever it was that failed. */
+function asConfigInvalid(error: unknown): ConfigInvalid {
+  if (error instanceof ConfigInvalid) return error;
+  return new ConfigInvalid([{ source: 'reload', path: '', message: describeError(error) }]);
+}
+
 /** The content, or a word for the lack of it, which is a state like any other. */
 async function contentOf(path: string): Promise<string> {
   try {
@@ -133,6 +150,3 @@ async function contentOf(path: string): Promise<string> {
     return 'unreadable';
   }
 }
-
-/** What is longer is refused by the loader anyway, and not read at every poll. */
-const contentBytesMax = 4 * 1024 ** 2;

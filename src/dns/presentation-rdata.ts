@@ -1,4 +1,4 @@
-import { decode, type Answer } from 'dns-packet';
+import { type Answer, decode, type Nsec3Data, type RrsigData } from 'dns-packet';
 import { putUint16, uint16At, uint32At } from '../base/bytes.ts';
 import { MalformedMessage } from '../base/errors.ts';
 import { recordType, recordTypeName } from './codes.ts';
@@ -114,20 +114,15 @@ function nameAt(alone: Buffer, offset: number): string {
 }
 
 function formatAnswer(answer: Answer, alone: Buffer): string | undefined {
-  switch (answer.type) {
-    case 'A':
-    case 'AAAA':
-      return answer.data;
-    case 'TXT':
-    case 'HINFO':
-      return strings(alone.subarray(aloneRdataOffset)).join(' ');
-    case 'CAA':
-      return formatCaa(alone.subarray(aloneRdataOffset));
-    case 'NSEC':
-      return [nameAt(alone, 0), ...typeNames(answer.data.rrtypes)].join(' ');
-    default:
-      return formatHashed(answer, alone);
-  }
+  const rdata = alone.subarray(aloneRdataOffset);
+  if (answer.type === 'A' || answer.type === 'AAAA') return answer.data;
+  if (answer.type === 'TXT' || answer.type === 'HINFO') return strings(rdata).join(' ');
+  if (answer.type === 'CAA') return formatCaa(rdata);
+  if (answer.type === 'NSEC')
+    return [nameAt(alone, 0), ...typeNames(answer.data.rrtypes)].join(' ');
+  if (answer.type === 'NSEC3') return formatNsec3(answer.data);
+  if (answer.type === 'RRSIG') return formatRrsig(answer.data, nameAt(alone, 18));
+  return formatKeyOrDigest(answer, rdata);
 }
 
 /** Flags, tag and value (RFC 8659 section 4.1.1): as octets, since the codec takes them for UTF-8. */
@@ -137,41 +132,39 @@ function formatCaa(rdata: Buffer): string {
   return `${String(rdata.readUInt8(0))} ${tag} ${quote(rdata.subarray(valueOffset))}`;
 }
 
-/** Types that carry keys, digests and signatures. */
-function formatHashed(answer: Answer, alone: Buffer): string | undefined {
-  switch (answer.type) {
-    case 'DNSKEY': {
-      const { flags, algorithm, key } = answer.data;
-      return `${String(flags)} 3 ${String(algorithm)} ${key.toString('base64')}`;
-    }
-    case 'DS': {
-      const { keyTag, algorithm, digestType, digest } = answer.data;
-      return `${[keyTag, algorithm, digestType].join(' ')} ${digest.toString('hex').toUpperCase()}`;
-    }
-    case 'SSHFP': {
-      const { algorithm, hash } = answer.data;
-      const fingerprint = alone.toString('hex', aloneRdataOffset + 2).toUpperCase();
-      return `${String(algorithm)} ${String(hash)} ${fingerprint}`;
-    }
-    case 'TLSA': {
-      const { usage, selector, matchingType, certificate } = answer.data;
-      return `${[usage, selector, matchingType].join(' ')} ${certificate.toString('hex')}`;
-    }
-    case 'RRSIG': {
-      const { data } = answer;
-      const head = [typeName(data.typeCovered), data.algorithm, data.labels, data.originalTTL];
-      const times = [dateText(data.expiration), dateText(data.inception), data.keyTag];
-      return [...head, ...times, nameAt(alone, 18), data.signature.toString('base64')].join(' ');
-    }
-    case 'NSEC3': {
-      const { algorithm, flags, iterations, salt, nextDomain, rrtypes } = answer.data;
-      const saltText = salt.length === 0 ? '-' : salt.toString('hex').toUpperCase();
-      const head = [algorithm, flags, iterations, saltText, base32Hex(nextDomain)];
-      return [...head, ...typeNames(rrtypes)].join(' ');
-    }
-    default:
-      return undefined;
+/** RFC 5155 section 3.3. */
+function formatNsec3(data: Nsec3Data): string {
+  const { algorithm, flags, iterations, salt, nextDomain, rrtypes } = data;
+  const saltText = salt.length === 0 ? '-' : salt.toString('hex').toUpperCase();
+  const head = [algorithm, flags, iterations, saltText, base32Hex(nextDomain)];
+  return [...head, ...typeNames(rrtypes)].join(' ');
+}
+
+/** RFC 4034 section 3.2. */
+function formatRrsig(data: RrsigData, signer: string): string {
+  const head = [typeName(data.typeCovered), data.algorithm, data.labels, data.originalTTL];
+  const times = [dateText(data.expiration), dateText(data.inception), data.keyTag];
+  return [...head, ...times, signer, data.signature.toString('base64')].join(' ');
+}
+
+function formatKeyOrDigest(answer: Answer, rdata: Buffer): string | undefined {
+  if (answer.type === 'DNSKEY') {
+    const { flags, algorithm, key } = answer.data;
+    return `${String(flags)} 3 ${String(algorithm)} ${key.toString('base64')}`;
   }
+  if (answer.type === 'DS') {
+    const { keyTag, algorithm, digestType, digest } = answer.data;
+    return `${[keyTag, algorithm, digestType].join(' ')} ${digest.toString('hex').toUpperCase()}`;
+  }
+  if (answer.type === 'TLSA') {
+    const { usage, selector, matchingType, certificate } = answer.data;
+    return `${[usage, selector, matchingType].join(' ')} ${certificate.toString('hex')}`;
+  }
+  if (answer.type === 'SSHFP') {
+    const { algorithm, hash } = answer.data;
+    return `${String(algorithm)} ${String(hash)} ${rdata.toString('hex', 2).toUpperCase()}`;
+  }
+  return undefined;
 }
 
 /** The codec's name of a type as ours: `UNKNOWN_65` is HTTPS. */

@@ -81,7 +81,9 @@ describe('the commands that ask a running replica', () => {
     const { stdout } = await api('cache', 'stats');
     expect(stdout).toMatch(/entries\s+3\nghosts\s+7/);
   });
+});
 
+describe('cache get and flush', () => {
   test('cache get prints entries with their records', async () => {
     reply.body = {
       entries: [
@@ -127,7 +129,9 @@ describe('the commands that ask a running replica', () => {
     expect(JSON.parse(calls[0]?.body ?? '')).toEqual(body);
     expect(stdout).toBe('2 entries flushed\n');
   });
+});
 
+describe('calls of the admin API', () => {
   test('the token of the flag, else of the environment, is sent', async () => {
     await api('upstreams', '--token', 'one');
     await run(['upstreams'], { HEIMDALL_API: base, HEIMDALL_HTTP_TOKEN: 'two' });

@@ -201,7 +201,9 @@ describe('messages as text', () => {
     const head = Buffer.from([0, 1, 0x81, 0x80, 0, 0, 0, 0, 0, 0, 0, 1]);
     expect(describeMessage(Buffer.concat([head, opt]))).toMatchObject({ responseCode: 'BADVERS' });
   });
+});
 
+describe('octets from anywhere', () => {
   test('garbage is described or refused as malformed, never anything else', () => {
     const seed = records.map(([answer]) =>
       dnsPacket.encode({

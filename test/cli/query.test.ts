@@ -57,7 +57,9 @@ describe('query over UDP', () => {
       answer: [{ name: 't.example.', type: 'TXT', data: '"a \\"b\\"" "\\027["' }],
     });
   });
+});
 
+describe('responses over UDP', () => {
   test('turns to TCP when the answer is truncated (RFC 7766 section 5)', async () => {
     server.script = ({ name, transport }) =>
       transport === 'udp'
@@ -102,7 +104,9 @@ describe('query over UDP', () => {
     expect(code).toBe(1);
     expect(stdout).toContain(';; FORMERR');
   });
+});
 
+describe('query without a usable response', () => {
   test('a server that says nothing exits with 4 when the time is over', async () => {
     server.script = () => undefined;
     const { code, stderr } = await ask('x.example', '--timeout', '60');
@@ -131,7 +135,9 @@ describe('query over UDP', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('malformed');
   });
+});
 
+describe('the question', () => {
   test.each([
     ['TYPE65', 65],
     ['65', 65],

@@ -6,7 +6,7 @@ import { ConfigInvalid, type ConfigProblem } from '../../src/base/errors.ts';
 import { changedPaths, redact } from '../../src/config/changes.ts';
 import { aliases } from '../../src/config/environment-layer.ts';
 import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
-import { needsRestart, options } from '../../src/config/options.ts';
+import { needsRestart, type Option, options } from '../../src/config/options.ts';
 
 let folder: string;
 let file: string;
@@ -84,18 +84,22 @@ describe('precedence', () => {
   });
 });
 
+/** Text that the option allows. */
+function textFor({ path, kind, fallback }: Option): string {
+  if (kind === 'structure') return '[{suffix: a.example, servers: [192.0.2.1]}]';
+  if (kind === 'list') return path === 'listen.addresses' ? '127.0.0.1:53,[::1]:53' : '192.0.2.1';
+  return typeof fallback === 'string'
+    ? fallback
+    : JSON.stringify(fallback ?? file).replaceAll('"', '');
+}
+
 describe('the environment', () => {
   test.each(options.map((option) => [option.variable, option] as const))(
     '%s sets its option',
-    (variable, { path, kind, fallback, allowed }) => {
-      const [, first] = /one of (\w+)/.exec(allowed) ?? [];
-      const text =
-        kind === 'structure'
-          ? '[{suffix: a.example, servers: [192.0.2.1]}]'
-          : (first ?? String(Array.isArray(fallback) ? '' : (fallback ?? file)));
-      if (path === 'http.tokenFile') writeFileSync(file, 'a token\n');
-      const { sources } = loadConfig({ env: { [variable]: text || '192.0.2.1' }, flags: {} });
-      expect(sources.get(path)).toBe('environment');
+    (variable, option) => {
+      if (option.path === 'http.tokenFile') writeFileSync(file, 'a token\n');
+      const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags: {} });
+      expect(sources.get(option.path)).toBe('environment');
     },
   );
 
@@ -135,7 +139,9 @@ describe('the environment', () => {
     const paths = options.map((option) => option.path);
     for (const alias of aliases) expect(paths).toContain(alias.path);
   });
+});
 
+describe('variables that set nothing', () => {
   test('an empty variable counts as none', () => {
     const { sources } = loadConfig({ env: { HEIMDALL_LOG_LEVEL: '' }, flags: {} });
     expect(sources.get('log.level')).toBe('default');
@@ -207,11 +213,20 @@ upstream: { strategy: best }
     );
   });
 
+  test('a word that every object has is no boolean', () => {
+    const [problem] = problemsOf(() =>
+      loadConfig({ env: { HEIMDALL_RELOAD_WATCH: 'constructor' }, flags: {} }),
+    );
+    expect(problem?.message).toBe('found "constructor"; allowed is true or false');
+  });
+
   test('a wrong value is found although a higher source replaces it', () => {
     const problems = problemsOf(() => load('log: { level: loud }', { HEIMDALL_LOG_LEVEL: 'info' }));
     expect(problems).toHaveLength(1);
   });
+});
 
+describe('keys and syntax', () => {
   test.each([
     ['cache: { maxByte: 1MiB }', 'cache.maxByte', 'did you mean cache.maxBytes?'],
     ['servers: [1.1.1.1]', 'servers', 'did you mean upstream.servers?'],
@@ -246,7 +261,9 @@ upstream: { strategy: best }
     expect(problem).toMatchObject({ source: '/no/such.yaml' });
     expect(problem?.message).toContain('cannot be read');
   });
+});
 
+describe('values that do not fit', () => {
   test.each([
     ['upstream: { tryTimeoutMinMs: 2000 }', 'upstream.tryTimeoutMinMs'],
     ['upstream: { queryBudgetMs: 50 }', 'upstream.tryTimeoutMinMs'],

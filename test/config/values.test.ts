@@ -30,16 +30,20 @@ describe('sizes', () => {
 
 describe('upstream addresses', () => {
   test.each([
-    ['1.1.1.1', 'udp', '1.1.1.1', 53, '1.1.1.1:53'],
-    ['1.1.1.1:5353', 'udp', '1.1.1.1', 5353, '1.1.1.1:5353'],
-    ['[2606:4700::1]:53', 'udp', '2606:4700::1', 53, '[2606:4700::1]:53'],
-    ['2606:4700::1', 'udp', '2606:4700::1', 53, '[2606:4700::1]:53'],
-    ['dns.example:53', 'udp', 'dns.example', 53, 'dns.example:53'],
-    ['udp://dns.example', 'udp', 'dns.example', 53, 'dns.example:53'],
-    ['tcp://1.1.1.1', 'tcp', '1.1.1.1', 53, 'tcp://1.1.1.1:53'],
-  ])('%s', (text, transport, host, port, canonical) => {
+    ['1.1.1.1', { transport: 'udp', host: '1.1.1.1', port: 53 }, '1.1.1.1:53'],
+    ['1.1.1.1:5353', { transport: 'udp', host: '1.1.1.1', port: 5353 }, '1.1.1.1:5353'],
+    [
+      '[2606:4700::1]:53',
+      { transport: 'udp', host: '2606:4700::1', port: 53 },
+      '[2606:4700::1]:53',
+    ],
+    ['2606:4700::1', { transport: 'udp', host: '2606:4700::1', port: 53 }, '[2606:4700::1]:53'],
+    ['dns.example:53', { transport: 'udp', host: 'dns.example', port: 53 }, 'dns.example:53'],
+    ['udp://dns.example', { transport: 'udp', host: 'dns.example', port: 53 }, 'dns.example:53'],
+    ['tcp://1.1.1.1', { transport: 'tcp', host: '1.1.1.1', port: 53 }, 'tcp://1.1.1.1:53'],
+  ])('%s', (text, expected, canonical) => {
     const upstream = parseUpstream(text);
-    expect(upstream).toEqual({ transport, host, port });
+    expect(upstream).toEqual(expected);
     expect(formatUpstream(upstream)).toBe(canonical);
     expect(parseUpstream(canonical)).toEqual(upstream);
   });

@@ -22,20 +22,20 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function watch(text: string): Promise<ConfigWatcher> {
+function watch(text: string): ConfigWatcher {
   writeFileSync(file, text);
   return watchFile();
 }
 
-async function watchFile(env: Readonly<Record<string, string>> = {}): Promise<ConfigWatcher> {
-  const source = { file, env, flags: {} };
+function watchFile(): ConfigWatcher {
+  const source = { file, env: {}, flags: {} };
   const watcher = new ConfigWatcher({
     source,
     clock,
     initial: loadConfig(source),
     onReload: (outcome) => outcomes.push(outcome),
   });
-  await watcher.start();
+  watcher.start();
   return watcher;
 }
 
@@ -47,7 +47,7 @@ async function twoPolls(watcher: ConfigWatcher): Promise<void> {
 
 describe('the watcher', () => {
   test('takes a change up and tells which options wait for a restart', async () => {
-    const watcher = await watch('log: { level: info }');
+    const watcher = watch('log: { level: info }');
     writeFileSync(file, 'log: { level: debug }\ncache: { maxBytes: 1MiB }');
     await twoPolls(watcher);
     expect(outcomes).toMatchObject([
@@ -62,7 +62,7 @@ describe('the watcher', () => {
   });
 
   test('looks by itself every two seconds', async () => {
-    const watcher = await watch('log: { level: info }');
+    const watcher = watch('log: { level: info }');
     writeFileSync(file, 'log: { level: debug }');
     // Reading a file takes real time, of which the virtual clock knows nothing.
     while (watcher.current.config.log.level !== 'debug') await clock.advance(2000);
@@ -80,16 +80,18 @@ describe('the watcher', () => {
     }
     symlinkSync('..one', join(folder, '..data'));
     symlinkSync(join('..data', 'heimdall.yaml'), file);
-    const watcher = await watchFile();
+    const watcher = watchFile();
     symlinkSync('..two', join(folder, '..data_tmp'));
     renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
     await twoPolls(watcher);
     expect(watcher.current.config.log.level).toBe('warn');
     watcher.stop();
   });
+});
 
+describe('a file that cannot be used', () => {
   test('keeps the running configuration when the file is bad, and reports it once', async () => {
-    const watcher = await watch('log: { level: debug }');
+    const watcher = watch('log: { level: debug }');
     writeFileSync(file, 'log: { level: loud }');
     await twoPolls(watcher);
     await twoPolls(watcher);
@@ -101,7 +103,7 @@ describe('the watcher', () => {
   });
 
   test('keeps the running configuration when the file is gone, and takes the next one', async () => {
-    const watcher = await watch('log: { level: debug }');
+    const watcher = watch('log: { level: debug }');
     rmSync(file);
     await twoPolls(watcher);
     expect(outcomes).toMatchObject([{ result: 'rejected' }]);
@@ -111,8 +113,18 @@ describe('the watcher', () => {
     watcher.stop();
   });
 
+  test('a change between loading and watching is taken up', async () => {
+    const watcher = watch('log: { level: info }');
+    watcher.stop();
+    writeFileSync(file, 'log: { level: debug }');
+    watcher.start();
+    await twoPolls(watcher);
+    expect(watcher.current.config.log.level).toBe('debug');
+    watcher.stop();
+  });
+
   test('does not take up a file that is being written', async () => {
-    const watcher = await watch('log: { level: debug }');
+    const watcher = watch('log: { level: debug }');
     writeFileSync(file, '');
     await watcher.poll();
     writeFileSync(file, 'log: { level: debug }');
@@ -120,19 +132,21 @@ describe('the watcher', () => {
     expect(outcomes).toEqual([]);
     watcher.stop();
   });
+});
 
+describe('what else the watcher does', () => {
   test('a new token in its file is taken up', async () => {
     const tokenFile = join(folder, 'token');
     writeFileSync(tokenFile, 'one');
-    const watcher = await watch(`http: { tokenFile: ${tokenFile} }`);
+    const watcher = watch(`http: { tokenFile: ${tokenFile} }`);
     writeFileSync(tokenFile, 'two');
     await twoPolls(watcher);
     expect(watcher.current.config.http.token).toBe('two');
     watcher.stop();
   });
 
-  test('reload, as SIGHUP calls it, reads at once and says when nothing changed', async () => {
-    const watcher = await watch('log: { level: info }');
+  test('reload, as SIGHUP calls it, reads at once and says when nothing changed', () => {
+    const watcher = watch('log: { level: info }');
     expect(watcher.reload()).toEqual({ result: 'unchanged' });
     writeFileSync(file, 'log: { level: error }');
     expect(watcher.reload()).toMatchObject({ result: 'applied', changed: ['log.level'] });
@@ -140,8 +154,31 @@ describe('the watcher', () => {
     watcher.stop();
   });
 
-  test('with reload.watch false, or without a file, nothing is polled', async () => {
-    await watch('reload: { watch: false }');
+  test('what a signal has taken up is not reported again by the next looks', async () => {
+    const watcher = watch('log: { level: info }');
+    writeFileSync(file, 'log: { level: error }');
+    watcher.reload();
+    await twoPolls(watcher);
+    expect(outcomes).toHaveLength(1);
+    watcher.stop();
+  });
+
+  test('reload.watch can be switched off and, by a signal, on again', () => {
+    const watcher = watch('{}');
+    expect(clock.timersPending).toBe(1);
+    writeFileSync(file, 'reload: { watch: false }');
+    watcher.reload();
+    expect(clock.timersPending).toBe(0);
+    writeFileSync(file, 'reload: { watch: true }');
+    watcher.reload();
+    expect(clock.timersPending).toBe(1);
+    watcher.stop();
+    watcher.reload();
+    expect(clock.timersPending).toBe(0);
+  });
+
+  test('with reload.watch false, or without a file, nothing is polled', () => {
+    watch('reload: { watch: false }');
     expect(clock.timersPending).toBe(0);
     const source = { env: {}, flags: {} };
     const watcher = new ConfigWatcher({
@@ -150,7 +187,7 @@ describe('the watcher', () => {
       initial: loadConfig(source),
       onReload: (outcome) => outcomes.push(outcome),
     });
-    await watcher.start();
+    watcher.start();
     expect(clock.timersPending).toBe(0);
   });
 });
