@@ -132,9 +132,25 @@ export class AnswerCache {
     return this.#store.clear();
   }
 
-  /** Every entry as values; the cache must not change meanwhile. */
-  *entries(): Generator<StoredEntry> {
-    for (const entry of this.#store.entries()) yield this.#store.read(entry);
+  /** Every entry as values, in slices; the cache may change between two of them. */
+  *slices(entriesMax: number): Generator<StoredEntry[]> {
+    for (const slice of this.#store.slices(entriesMax)) {
+      yield slice.map((entry) => this.#store.read(entry));
+    }
+  }
+
+  /** The entries of a name of any type and flags. */
+  entriesOf(name: Buffer): StoredEntry[] {
+    const found: StoredEntry[] = [];
+    for (const slice of this.slices(Number.POSITIVE_INFINITY)) {
+      found.push(...slice.filter(({ key }) => decodeKey(key).question.name.equals(name)));
+    }
+    return found;
+  }
+
+  /** Puts an entry back as a snapshot had it, expired or not; TTLs were right `ageSeconds` ago. */
+  restore(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
+    return this.#store.put(key, answer, nowMs, ageSeconds);
   }
 
   #findEither(key: Buffer): number {

@@ -134,9 +134,9 @@ export class AnswerStore {
     return readEntry(this.#arena, entry);
   }
 
-  /** Every living entry. The store must not change meanwhile. */
-  entries(): Generator<number> {
-    return this.#queues.entries();
+  /** Every living entry in slices of at most so many; the store may change between two slices. */
+  slices(entriesMax: number): Generator<number[]> {
+    return this.#queues.slices(entriesMax);
   }
 
   /**
@@ -179,7 +179,8 @@ export class AnswerStore {
   /** Deletes the entries whose key satisfies `matches`. @returns how many */
   deleteWhere(matches: (key: Buffer) => boolean): number {
     let deleted = 0;
-    for (const entry of this.entries()) {
+    const all = [...this.#queues.slices(Number.POSITIVE_INFINITY)].flat();
+    for (const entry of all) {
       const start = this.#arena.keyStart(entry);
       if (!matches(this.#arena.bytes.subarray(start, start + this.#arena.keyLength(entry))))
         continue;

@@ -100,10 +100,18 @@ export class EntryQueues {
     this.arena.setFlags(entry, this.arena.flags(entry) | layout.flagDead);
   }
 
-  /** Every living entry, the main queue first, each from its oldest on. Must not change meanwhile. */
-  *entries(): Generator<number> {
+  /**
+   * Every living entry, the main queue first, each from its oldest on, in slices. The cache may
+   * change between two slices: an entry that was moved may come twice.
+   */
+  *slices(entriesMax: number): Generator<number[]> {
     for (const ring of [this.#main, this.#small]) {
-      for (const entry of ring.entries()) if (this.#isAlive(entry)) yield entry;
+      let position = ring.oldestPosition;
+      while (position >= 0) {
+        const { entries, next } = ring.slice(position, entriesMax);
+        yield entries.filter((entry) => this.#isAlive(entry));
+        position = next;
+      }
     }
   }
 

@@ -1,6 +1,12 @@
 import type { Arena } from './arena.ts';
 import { flagPadding, headerBytes } from './entry-layout.ts';
 
+/** Some entries of a ring, and the position to go on from; -1 behind the last one. */
+export interface RingSlice {
+  readonly entries: readonly number[];
+  readonly next: number;
+}
+
 /**
  * A queue of entries, first in, first out, in one stretch of the arena used round and round: what
  * is evicted is always the oldest, so there is no free list and no fragmentation. An entry never
@@ -67,13 +73,24 @@ export class EntryRing {
     return entry >= this.#start && entry < this.#start + this.capacityBytes;
   }
 
-  /** Every entry from the oldest on, dead ones too. The ring must not change meanwhile. */
-  *entries(): Generator<number> {
-    for (let position = this.#removed; position < this.#appended;) {
-      const entry = this.#start + (position % this.capacityBytes);
-      if (!this.#isPadding(entry)) yield entry;
-      position += this.#arena.size(entry);
+  /** The position of the oldest entry; positions only grow, an entry keeps its own. */
+  get oldestPosition(): number {
+    return this.#removed;
+  }
+
+  /**
+   * Up to `entriesMax` entries from a position on, dead ones too. The ring may change between two
+   * calls: what was evicted meanwhile is passed over, what was moved may come twice.
+   */
+  slice(position: number, entriesMax: number): RingSlice {
+    const entries: number[] = [];
+    let at = Math.max(position, this.#removed);
+    while (at < this.#appended && entries.length < entriesMax) {
+      const entry = this.#start + (at % this.capacityBytes);
+      if (!this.#isPadding(entry)) entries.push(entry);
+      at += this.#arena.size(entry);
     }
+    return { entries, next: at < this.#appended ? at : -1 };
   }
 
   #paddingFor(size: number): number {

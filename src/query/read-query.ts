@@ -1,7 +1,7 @@
 import { byteAt, uint16At } from '../base/bytes.ts';
-import { classIn, ednsOption, recordType, responseCode } from '../dns/codes.ts';
+import { classIn, ednsOption, extendedErrorCode, recordType, responseCode } from '../dns/codes.ts';
 import { isClientSubnetValid, readEdns } from '../dns/edns.ts';
-import type { Edns } from '../dns/edns.ts';
+import type { Edns, ExtendedError } from '../dns/edns.ts';
 import {
   flagAuthenticData,
   flagCheckingDisabled,
@@ -18,16 +18,19 @@ import type { Arrival, Query } from './query.ts';
 /** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.3, `OPT` by RFC 6891. */
 const malformedTypes = new Set<number>([0, recordType.OPT, recordType.NXNAME]);
 
+/** What is to be answered at once; the octets have at least a header. */
+export interface Rejection {
+  readonly kind: 'reject';
+  readonly code: number;
+  readonly reason: RejectReason;
+  readonly edns: Edns | undefined;
+  readonly extendedErrors: readonly ExtendedError[];
+}
+
 /** What the octets of a query came to. */
 export type ReadQuery =
   | { readonly kind: 'query'; readonly query: Query }
-  /** To be answered at once with this code; `wire` has at least a header. */
-  | {
-      readonly kind: 'reject';
-      readonly code: number;
-      readonly reason: RejectReason;
-      readonly edns: Edns | undefined;
-    }
+  | Rejection
   /** Not to be answered at all. */
   | { readonly kind: 'drop'; readonly reason: DropReason };
 
@@ -44,8 +47,17 @@ export type RejectReason =
 /** Label values of `heimdall_queries_dropped_total`. */
 export type DropReason = 'runt' | 'response';
 
+/** What is understood but not served, for the client to read (RFC 8914 section 4.22). */
+const unsupported: Partial<Record<RejectReason, string>> = {
+  opcode: 'only queries are served',
+  class: 'only class IN is served',
+};
+
 function reject(code: number, reason: RejectReason, edns?: Edns): ReadQuery {
-  return { kind: 'reject', code, reason, edns };
+  const text = unsupported[reason];
+  const extendedErrors =
+    text === undefined ? [] : [{ code: extendedErrorCode.NOT_SUPPORTED, text }];
+  return { kind: 'reject', code, reason, edns, extendedErrors };
 }
 
 /**
@@ -57,7 +69,9 @@ export function readQuery(wire: Buffer, arrival: Arrival): ReadQuery {
   if (wire.length < headerLength) return { kind: 'drop', reason: 'runt' };
   const upper = byteAt(wire, 2);
   if ((upper & flagResponse) !== 0) return { kind: 'drop', reason: 'response' };
-  if ((upper & opcodeMask) !== 0) return reject(responseCode.NOTIMP, 'opcode');
+  if ((upper & opcodeMask) !== 0) {
+    return reject(responseCode.NOTIMP, 'opcode', ednsIfReadable(wire));
+  }
   if (uint16At(wire, 4) !== 1) return reject(responseCode.FORMERR, 'question_count');
   const read = readQuestion(wire, headerLength);
   if (read === undefined) return reject(responseCode.FORMERR, 'malformed');
@@ -108,4 +122,10 @@ function accept(
     purpose: 'client',
   };
   return { kind: 'query', query };
+}
+
+/** The OPT record of a message that is refused for another reason, where it can be read. */
+function ednsIfReadable(wire: Buffer): Edns | undefined {
+  const opt = readRecords(wire)?.additional.find(({ type }) => type === recordType.OPT);
+  return opt === undefined ? undefined : readEdns(wire, opt.typeOffset);
 }

@@ -21,6 +21,7 @@ import {
 } from '../dns/message.ts';
 import type { Outcome } from './outcome.ts';
 import type { Query } from './query.ts';
+import type { Rejection } from './read-query.ts';
 
 /** What bounds and shapes every response. */
 export interface ReplyLimits {
@@ -60,12 +61,8 @@ export function encodeReply(
 }
 
 /** A response to octets that are no query of ours: header, the question where it can be read, OPT. */
-export function encodeRejection(
-  wire: Buffer,
-  code: number,
-  edns: Edns | undefined,
-  limits: ReplyLimits,
-): Buffer {
+export function encodeRejection(wire: Buffer, rejection: Rejection, limits: ReplyLimits): Buffer {
+  const { code, edns, extendedErrors } = rejection;
   const end = questionEnd(wire, wire.length);
   const body = Buffer.from(wire.subarray(0, end < 0 ? headerLength : end));
   body[2] = flagResponse | (byteAt(wire, 2) & ~flagTruncated & ~flagAuthoritative);
@@ -73,7 +70,8 @@ export function encodeRejection(
   body.writeUInt16BE(end < 0 ? 0 : 1, 4);
   putCounts(body, 0, 0, 0);
   putHeaderResponseCode(body, code);
-  return withOpt(body, edns === undefined ? undefined : plainOpt(edns, limits, code, []));
+  const options = extendedErrors.map(extendedErrorOption);
+  return withOpt(body, edns === undefined ? undefined : plainOpt(edns, limits, code, options));
 }
 
 function answerBody(query: Query, outcome: Outcome & { kind: 'answer' }): Buffer {

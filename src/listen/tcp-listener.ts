@@ -1,0 +1,150 @@
+import { createServer, isIPv6 } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { SocketAddress } from '../base/address.ts';
+import { repeat } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { listenFailure } from './listen-error.ts';
+import { TcpConnection } from './tcp-connection.ts';
+import type { ConnectionContext, TcpOptions } from './tcp-connection.ts';
+import { ResponseSlab } from './response-slab.ts';
+import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts';
+
+/** What bounds all connections of a listener. */
+export interface TcpListenerOptions extends TcpOptions {
+  readonly connectionsMax: number;
+  readonly connectionsPerClientMax: number;
+}
+
+/** How often idle connections are looked for: fine enough for timeouts of seconds. */
+const sweepIntervalMs = 500;
+/** Connections that the kernel holds until they are accepted. */
+const backlog = 1024;
+
+/** One TCP socket and its connections. */
+export class TcpListener {
+  readonly #server: Server;
+  readonly #dependencies: ListenerDependencies;
+  readonly #clock: Clock;
+  readonly #connections = new Set<TcpConnection>();
+  readonly #perClient = new Map<string, number>();
+  readonly #sweep: Timer;
+  readonly #context: ConnectionContext;
+  #options: TcpListenerOptions;
+
+  private constructor(
+    server: Server,
+    options: TcpListenerOptions,
+    clock: Clock,
+    dependencies: ListenerDependencies,
+  ) {
+    this.#server = server;
+    this.#options = options;
+    this.#clock = clock;
+    this.#dependencies = dependencies;
+    this.#context = {
+      transport: 'tcp',
+      clock,
+      dependencies,
+      options: () => this.#options,
+      slab: new ResponseSlab(),
+    };
+    server.on('connection', (socket) => this.#accept(socket));
+    server.on('error', () => dependencies.observer.countConnectionRefused('accept_error'));
+    this.#sweep = repeat(clock, sweepIntervalMs, () => this.#closeStuck());
+  }
+
+  /** @throws {ListenFailed} with what to do about it */
+  static async open(
+    address: SocketAddress,
+    options: TcpListenerOptions & Pick<UdpListenerOptions, 'ipv6Only'>,
+    clock: Clock,
+    dependencies: ListenerDependencies,
+  ): Promise<TcpListener> {
+    const server = createServer({ allowHalfOpen: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once('error', reject);
+    const ipv6Only = isIPv6(address.host) && options.ipv6Only;
+    server.listen({ host: address.host, port: address.port, backlog, ipv6Only }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      throw listenFailure('TCP', address, error);
+    }
+    server.off('error', reject);
+    return new TcpListener(server, options, clock, dependencies);
+  }
+
+  get address(): SocketAddress {
+    const { address, port } = this.#server.address() as AddressInfo; // a listening TCP server has one
+    return { host: address, port };
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  setOptions(options: TcpListenerOptions): void {
+    this.#options = options;
+  }
+
+  /** No new connections; those open end when their queries in flight are answered. */
+  drain(): void {
+    this.#server.close();
+    for (const connection of this.#connections) connection.finish();
+  }
+
+  close(): Promise<void> {
+    this.#sweep.cancel();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    for (const connection of this.#connections) connection.close();
+    return promise;
+  }
+
+  #accept(socket: Socket): void {
+    const host = socket.remoteAddress ?? '';
+    const ofClient = this.#perClient.get(host) ?? 0;
+    if (ofClient >= this.#options.connectionsPerClientMax) {
+      this.#refuse(socket, 'client_limit');
+      return;
+    }
+    if (this.#connections.size >= this.#options.connectionsMax && !this.#closeLongestIdle()) {
+      this.#refuse(socket, 'limit');
+      return;
+    }
+    const connection = new TcpConnection(socket, this.#context);
+    this.#connections.add(connection);
+    this.#perClient.set(host, ofClient + 1);
+    socket.on('close', () => this.#forget(connection, host));
+  }
+
+  #refuse(socket: Socket, reason: string): void {
+    this.#dependencies.observer.countConnectionRefused(reason);
+    socket.on('error', () => undefined); // it is being closed: nothing to report
+    socket.destroy();
+  }
+
+  #forget(connection: TcpConnection, host: string): void {
+    this.#connections.delete(connection);
+    const left = (this.#perClient.get(host) ?? 1) - 1;
+    if (left > 0) this.#perClient.set(host, left);
+    else this.#perClient.delete(host);
+  }
+
+  /** Makes room for a new connection (RFC 7766 section 6.2.3 lets a server close idle ones). */
+  #closeLongestIdle(): boolean {
+    let longest: TcpConnection | undefined;
+    for (const connection of this.#connections) {
+      if (!connection.isIdle) continue;
+      if (longest === undefined || connection.idleSinceMs < longest.idleSinceMs)
+        longest = connection;
+    }
+    longest?.close();
+    return longest !== undefined;
+  }
+
+  #closeStuck(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const connection of this.#connections) connection.closeIfStuck(nowMs);
+  }
+}

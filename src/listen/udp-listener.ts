@@ -1,0 +1,120 @@
+import { createSocket } from 'node:dgram';
+import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import type { SocketAddress } from '../base/address.ts';
+import type { ArrivalObserver } from './arrival-observer.ts';
+import type { HotPath } from './hot-path.ts';
+import { listenFailure } from './listen-error.ts';
+import type { Responder } from './responder.ts';
+import { ResponseSlab } from './response-slab.ts';
+
+/** Index of UDP in `QueryCounters`. */
+const transportUdp = 0;
+/** The largest UDP response that can be configured. */
+const responseBytesMax = 4096;
+
+export interface UdpListenerOptions {
+  readonly receiveBufferBytes: number;
+  /** An IPv6 socket leaves IPv4 to another one on the same port. */
+  readonly ipv6Only: boolean;
+}
+
+export interface ListenerDependencies {
+  readonly hotPath: HotPath;
+  readonly responder: Responder;
+  readonly observer: ArrivalObserver;
+}
+
+/** Answers addresses with themselves: the default looks each one up in the next tick. */
+const sameAddress: NonNullable<SocketOptions['lookup']> = (host, _options, done) => {
+  done(null, host, isIPv6(host) ? 6 : 4);
+};
+
+/** One UDP socket: octets in, octets out. */
+export class UdpListener {
+  readonly #socket: Socket;
+  readonly #dependencies: ListenerDependencies;
+  readonly #slab = new ResponseSlab();
+
+  private constructor(socket: Socket, dependencies: ListenerDependencies) {
+    this.#socket = socket;
+    this.#dependencies = dependencies;
+    socket.on('message', (message, from) => this.#receive(message, from));
+    socket.on('error', () => dependencies.observer.countDropped('send_error'));
+  }
+
+  /** @throws {ListenFailed} with what to do about it */
+  static async open(
+    address: SocketAddress,
+    options: UdpListenerOptions,
+    dependencies: ListenerDependencies,
+  ): Promise<UdpListener> {
+    const socket = createSocket({
+      type: isIPv6(address.host) ? 'udp6' : 'udp4',
+      ipv6Only: options.ipv6Only,
+      recvBufferSize: options.receiveBufferBytes,
+      lookup: sameAddress,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once('error', reject);
+    socket.bind({ address: address.host, port: address.port, exclusive: true }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      socket.close();
+      throw listenFailure('UDP', address, error);
+    }
+    socket.off('error', reject);
+    return new UdpListener(socket, dependencies);
+  }
+
+  get address(): SocketAddress {
+    const { address, port } = this.#socket.address();
+    return { host: address, port };
+  }
+
+  /** Responses under way are still sent; nothing more is received. */
+  close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.close(resolve);
+    return promise;
+  }
+
+  #receive(message: Buffer, from: RemoteInfo): void {
+    if (from.port === 0) {
+      this.#dependencies.observer.countDropped('port_zero'); // nobody can be answered there
+      return;
+    }
+    const slab = this.#slab;
+    slab.reserve(responseBytesMax);
+    const { bytes, position } = slab;
+    const length = this.#dependencies.hotPath.answer(
+      message,
+      0,
+      message.length,
+      bytes,
+      position,
+      responseBytesMax,
+      transportUdp,
+    );
+    if (length > 0) {
+      slab.take(length);
+      this.#socket.send(bytes, position, length, from.port, from.address);
+      return;
+    }
+    const client = { host: from.address, port: from.port };
+    const response = this.#dependencies.responder.respond(message, { transport: 'udp', client });
+    if (response instanceof Promise) {
+      void response.then((later) => this.#send(later, from)); // respond() never rejects
+    } else this.#send(response, from);
+  }
+
+  #send(response: Buffer | undefined, to: RemoteInfo): void {
+    if (response === undefined) return;
+    try {
+      this.#socket.send(response, to.port, to.address);
+    } catch {
+      this.#dependencies.observer.countDropped('closed'); // the socket closed meanwhile
+    }
+  }
+}
