@@ -1,4 +1,5 @@
 import type { AnswerKind } from '../dns/answer.ts';
+import type { UpstreamStatus } from '../upstream/status.ts';
 import type { BuildFigures, CacheFigures } from './figures.ts';
 import type { LogLevel } from './log.ts';
 import type { QueryLogOptions } from './query-log.ts';
@@ -9,25 +10,6 @@ export interface ReloadReport {
   readonly applied: readonly string[];
   /** Paths of options that changed and hold after a restart. */
   readonly restartNeeded: readonly string[];
-}
-
-/** An upstream as operators see it. Times in milliseconds; undefined where nothing is known yet. */
-export interface UpstreamView {
-  readonly server: string;
-  /** The domain suffix that it serves; undefined for the upstreams of everything else. */
-  readonly route?: string | undefined;
-  readonly transport: string;
-  readonly state: string;
-  /** What the cluster holds of it. */
-  readonly agreed: string;
-  readonly consecutiveFailures: number;
-  readonly smoothedRttMs?: number | undefined;
-  readonly rttVariationMs?: number | undefined;
-  readonly responses: number;
-  readonly failures: number;
-  readonly retryInMs?: number | undefined;
-  readonly lastFailure?: string | undefined;
-  readonly caseRandomization: boolean;
 }
 
 /** A cached answer as operators see it. */
@@ -69,7 +51,7 @@ export interface AdminActions {
   config(): unknown;
   /** @throws {ConfigInvalid} the running configuration stays */
   reloadConfig(): Promise<ReloadReport>;
-  upstreams(): readonly UpstreamView[];
+  upstreams(): readonly UpstreamStatus[];
   cacheStats(): CacheFigures;
   /** The entries of a name, in wire form and lower case; of one type, or of all. */
   cacheEntries(name: Buffer, type: number | undefined): readonly CacheEntryView[];

@@ -86,7 +86,7 @@ function callerAddress({ socket }: IncomingMessage): string {
 
 function isFromThisHost(request: IncomingMessage): boolean {
   const host = withoutMapping(request.socket.remoteAddress ?? '');
-  const isLoopback = host === '::1' || /^127\./.test(host);
+  const isLoopback = host === '::1' || host.startsWith('127.');
   return isLoopback && forwardingHeaders.every((name) => request.headers[name] === undefined);
 }
 

@@ -58,6 +58,8 @@ export interface FlightFigures {
 /** Exchanges with upstreams. */
 export interface UpstreamFigures {
   readonly exchangesInFlight: number;
+  /** Not begun because too many were in flight. */
+  readonly exchangesRefused: number;
   /** A server may stand here more than once, for several routes. */
   readonly servers: readonly { readonly server: string; readonly state: string }[];
 }

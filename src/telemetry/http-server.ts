@@ -140,16 +140,14 @@ function garbageStatus(code: string | undefined): number {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
 }
 
+/** What to do about the usual reasons why a socket cannot be opened. */
+const listenRemedies = new Map([
+  ['EADDRINUSE', 'another process does; stop it or set http.address to another port'],
+  ['EACCES', 'ports below 1024 need a privilege; set http.address to a higher port'],
+  ['EADDRNOTAVAIL', 'this host has no such address; set http.address to one that it has'],
+]);
+
 function listenAdvice(address: SocketAddress, error: NodeJS.ErrnoException): string {
-  const where = `HTTP cannot listen on ${formatAddress(address)}`;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `${where}: another process does; stop it or set http.address to another port`;
-    case 'EACCES':
-      return `${where}: ports below 1024 need a privilege; set http.address to a higher port`;
-    case 'EADDRNOTAVAIL':
-      return `${where}: this host has no such address; set http.address to one that it has`;
-    default:
-      return `${where}: ${describeError(error)}`;
-  }
+  const remedy = listenRemedies.get(error.code ?? '') ?? describeError(error);
+  return `HTTP cannot listen on ${formatAddress(address)}: ${remedy}`;
 }

@@ -103,6 +103,9 @@ export const metricTable = {
   heimdall_upstream_failovers_total: counter('Tries that moved on to the next upstream.', 'server'),
   heimdall_upstream_retransmissions_total: counter('Questions sent again.', 'server'),
   heimdall_upstream_exchanges_in_flight: gauge('Exchanges with upstreams that are not over.'),
+  heimdall_upstream_exchanges_refused_total: counter(
+    'Exchanges not begun: too many were in flight.',
+  ),
   heimdall_cache_entries: gauge('Answers in the cache.'),
   heimdall_cache_size_bytes: sized('Memory that the answers in the cache take.'),
   heimdall_cache_limit_bytes: sized('Memory that the cache may take.'),

@@ -87,7 +87,7 @@ export class UpstreamCounters implements UpstreamObserver {
 
   /** Forgets the servers that are not among `servers`, and knows those that are, at 0. */
   retain(servers: ReadonlySet<string>): void {
-    for (const [server] of [...this.#servers.entries()]) {
+    for (const [server] of this.#servers.entries()) {
       if (!servers.has(server)) this.#servers.delete(server);
     }
     for (const server of servers) this.#of(server);

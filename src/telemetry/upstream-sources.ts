@@ -38,6 +38,7 @@ export function upstreamSources(
     heimdall_upstream_retransmissions_total: perServerTotal((of) => of.retransmissions),
     heimdall_upstream_up: () => upSamples(upstreams()),
     heimdall_upstream_exchanges_in_flight: () => plain(upstreams().exchangesInFlight),
+    heimdall_upstream_exchanges_refused_total: () => plain(upstreams().exchangesRefused),
   };
 }
 

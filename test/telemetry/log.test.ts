@@ -73,7 +73,7 @@ describe('a line for eyes', () => {
   test('lets nobody break the line or move the cursor', () => {
     const text = prettyLine(lineWith({ name: 'a\nb\u001B[2J', c1: '\u009B2J' }, 'x\ny\u001B[31m'));
     expect(text).toContain('x\\x0ay\\x1b[31m');
-    expect(text.replaceAll(/\u001B\[(32|0)m/g, '')).not.toMatch(/\p{Cc}/u);
+    expect(text.replace('\u001B[32m', '').replace('\u001B[0m', '')).not.toMatch(/\p{Cc}/u);
   });
 });
 

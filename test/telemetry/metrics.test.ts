@@ -77,6 +77,7 @@ describe('metrics of upstreams', () => {
   const twoServers = {
     upstreams: () => ({
       exchangesInFlight: 3,
+      exchangesRefused: 8,
       servers: [
         { server: 'a:53', state: 'up' },
         { server: 'b:53', state: 'down' },
@@ -123,6 +124,7 @@ describe('metrics of upstreams', () => {
     expect(value('up', 'server="a:53"')).toBe(1);
     expect(value('up', 'server="b:53"')).toBe(0);
     expect(samples.get('heimdall_upstream_exchanges_in_flight')).toBe(3);
+    expect(samples.get('heimdall_upstream_exchanges_refused_total')).toBe(8);
     expect(log.lines).toEqual([
       {
         level: 'warn',

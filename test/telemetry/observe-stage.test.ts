@@ -35,6 +35,8 @@ function observed(options: QueryLogOptions = off) {
   return { stage, log, pass, scrape, queryLog };
 }
 
+const broken = (): Promise<Outcome> => Promise.reject(new Error('a defect'));
+
 const answered: Outcome = {
   kind: 'answer',
   answer: answerOf('positive'),
@@ -77,7 +79,6 @@ describe('observe', () => {
 
   test('turns a stage that rejects into SERVFAIL, and says so', async () => {
     const { stage, log, scrape } = observed();
-    const broken = (): Promise<Outcome> => Promise.reject(new Error('a defect'));
     const outcome = await stage.handle(clientQuery('example.com', 'A'), broken);
     expect(outcome).toMatchObject({ kind: 'failure', code: responseCode.SERVFAIL });
     expect(log.lines).toMatchObject([

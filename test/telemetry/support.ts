@@ -108,6 +108,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
     upstreamCounters: new UpstreamCounters(new RecordingLog()),
     upstreams: () => ({
       exchangesInFlight: 1,
+      exchangesRefused: 8,
       servers: [{ server: '192.0.2.1:53', state: 'up' }],
     }),
     cache: () => cacheFigures,
