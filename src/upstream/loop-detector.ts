@@ -2,6 +2,7 @@ import type { Random } from '../base/random.ts';
 import { recordType } from '../dns/codes.ts';
 import { parseName } from '../dns/name.ts';
 import type { UpstreamObserver } from './observer.ts';
+import type { ProbeResult } from './probe.ts';
 import type { Prober } from './prober.ts';
 import type { Server } from './server.ts';
 
@@ -33,17 +34,14 @@ export class LoopDetector {
     this.#prober = prober;
   }
 
-  /** Asks the upstream; without a response nothing is concluded. */
+  /** Asks the upstream. */
   check(server: Server): void {
     this.forget(server);
     const name = parseName(this.#randomName());
     const probe: LoopProbe = { server, wasNoted: false };
     this.#probes.set(name.toString('latin1'), probe);
     this.#prober.ask(server, { name, type: recordType.HINFO }, (result) => {
-      if (probe.wasNoted) return;
-      if (result !== 'responded') server.health.waitForLoopToEnd();
-      else if (server.health.state === 'loop') server.health.loopEnded();
-      else server.health.succeeded();
+      if (!probe.wasNoted) conclude(server, result);
     });
   }
 
@@ -74,5 +72,21 @@ export class LoopDetector {
         this.#random.uint16().toString(16).padStart(4, '0'),
       ).join('');
     return Array.from({ length: labels }, label).join('.');
+  }
+}
+
+/**
+ * What a probe that did not come home says. Silence is held against an upstream only if it is out
+ * already: the probe stands for the one of its health then, which it may have displaced.
+ */
+function conclude(server: Server, result: ProbeResult): void {
+  const { health } = server;
+  if (result === 'responded') {
+    if (health.state === 'loop') health.loopEnded();
+    else health.succeeded();
+  } else if (health.state === 'loop') {
+    health.waitForLoopToEnd();
+  } else if (health.state === 'down') {
+    health.probeFailed(`probe: ${result}`);
   }
 }

@@ -20,7 +20,9 @@ const idsMax = 0x1_0000;
 export interface TcpQuery {
   /** Its id is replaced by one that is free on the connection. */
   readonly message: Buffer;
-  /** The response, with the id of `message`. */
+  /** A message with its id has come. */
+  hasResponse: boolean;
+  /** Such a message, with the id of `message`; there may be several. */
   readonly answered: (octets: Buffer) => void;
 }
 
@@ -83,17 +85,21 @@ export class TcpConnection {
     return !this.#isOver && !this.#isSuspect && this.#socket.writableLength < unwrittenBytesMax;
   }
 
-  /** Sends a query; the caller has asked {@link isUsable} and bounds {@link load}. */
+  /**
+   * Sends a query; the caller has asked {@link isUsable} and bounds {@link load}.
+   * @returns what to call when no response is waited for any more
+   */
   send(query: TcpQuery): () => void {
     const id = this.#freeId();
     const framed = frame(query.message);
     putUint16(framed, 2, id);
+    query.hasResponse = false;
     this.#queries.set(id, query);
     this.#live++;
     if (this.#isOpen) this.#timer.cancel();
     const sentAtMs = this.#deps.clock.nowMs();
     this.#socket.write(framed);
-    return () => this.#abandon(id, query, sentAtMs);
+    return () => this.#leave(id, query, sentAtMs);
   }
 
   /** Closes it without telling anybody. */
@@ -121,20 +127,24 @@ export class TcpConnection {
       return;
     }
     const query = this.#queries.get(id);
-    this.#queries.delete(id);
-    if (query === undefined) return;
-    this.#release();
+    if (query === undefined) {
+      this.#queries.delete(id);
+      return;
+    }
+    query.hasResponse = true;
     putUint16(octets, 0, uint16At(query.message, 0));
     query.answered(octets);
   }
 
   /**
-   * Nobody waits for the response any more. If nothing at all has come since the query was sent, the
-   * connection may lead nowhere: it gets no further query, and goes when nobody needs it.
+   * Nobody waits for a response any more. An id that had none yet stays taken (RFC 7766
+   * section 6.2.1.1). If nothing at all has come since the query was sent, the connection may lead
+   * nowhere: it gets no further query, and goes when nobody needs it.
    */
-  #abandon(id: number, query: TcpQuery, sentAtMs: number): void {
+  #leave(id: number, query: TcpQuery, sentAtMs: number): void {
     if (this.#isOver || this.#queries.get(id) !== query) return;
-    this.#queries.set(id, undefined);
+    if (query.hasResponse) this.#queries.delete(id);
+    else this.#queries.set(id, undefined);
     if (this.#receivedAtMs < sentAtMs) this.#isSuspect = true;
     this.#release();
   }

@@ -20,10 +20,11 @@ export interface TcpPoolDeps {
 class PooledExchange implements Exchange, TcpQuery {
   readonly message: Buffer;
   readonly handlers: ExchangeHandlers;
-  #abandon: (() => void) | undefined;
+  #leave: (() => void) | undefined;
   #isClosed = false;
   /** Sent a second time already, after its first connection broke. */
   wasMoved = false;
+  hasResponse = false;
 
   constructor(message: Buffer, handlers: ExchangeHandlers) {
     this.message = message;
@@ -39,7 +40,7 @@ class PooledExchange implements Exchange, TcpQuery {
   };
 
   sendOn(connection: TcpConnection): void {
-    this.#abandon = connection.send(this);
+    this.#leave = connection.send(this);
   }
 
   fail(reason: ExchangeFailure, text: string): void {
@@ -54,7 +55,7 @@ class PooledExchange implements Exchange, TcpQuery {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#abandon?.();
+    this.#leave?.();
   }
 }
 

@@ -1,4 +1,5 @@
 import dnsPacket from 'dns-packet';
+import type { ExchangeFailure } from '../../src/base/errors.ts';
 import type { Answer as PacketRecord, OptAnswer, PacketOpt } from 'dns-packet';
 
 /** What one query looked like when it arrived at a scripted upstream. */
@@ -60,6 +61,8 @@ export interface ScriptedReply {
   readonly firstOctets?: number;
   /** …the rest after so many milliseconds; never, when left out. */
   readonly restDelayMs?: number;
+  /** Without sockets only: the exchange fails with this instead. */
+  readonly broken?: ExchangeFailure;
   /** TCP only: close the connection after it. */
   readonly close?: boolean;
 }

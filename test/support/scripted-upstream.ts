@@ -120,6 +120,11 @@ export class ScriptedUpstream {
       : `${this.#host}:${String(this.port)}`;
   }
 
+  /** TCP connections that stand now. */
+  get connectionsOpen(): number {
+    return this.#connections.size;
+  }
+
   /** The queries over one transport. */
   queriesOver(transport: 'udp' | 'tcp'): readonly ScriptedQuery[] {
     return this.queries.filter((query) => query.transport === transport);
