@@ -1,7 +1,60 @@
-import { type ConfigSource, loadConfig } from './config/load.ts';
+import { Replica } from './assembly/replica.ts';
+import { thisMachine } from './assembly/upstream-options.ts';
+import { SystemClock } from './base/clock.ts';
+import { describeError } from './base/errors.ts';
+import { SystemRandom } from './base/random.ts';
+import { readVersion } from './base/version.ts';
+import { loadConfig } from './config/load.ts';
+import type { ConfigSource } from './config/load.ts';
+import { WinstonLog } from './telemetry/winston-log.ts';
 
-/** Runs the resolver until it is told to stop; resolves to what the process exits with. */
+/** Exit code after a second signal: what a shell reports for a process ended by SIGINT. */
+const exitAtOnce = 130;
+
+/**
+ * Runs a replica until SIGTERM or SIGINT, and resolves to what the process exits with. SIGHUP
+ * reloads the configuration; a second signal to stop ends the process at once.
+ * @throws {ConfigInvalid} when the configuration cannot be used
+ * @throws {ListenFailed} when a socket cannot be opened
+ */
 export async function serve(source: ConfigSource): Promise<number> {
-  loadConfig(source);
-  return Promise.resolve(1); // the rooms are not put together yet
+  const clock = new SystemClock();
+  const loaded = loadConfig(source);
+  const log = new WinstonLog(loaded.config.log, { clock, stream: process.stderr });
+  for (const warning of loaded.warnings) log.warn(warning);
+  const build = { version: readVersion(), node: process.version, udpTransport: 'dgram' };
+  const random = new SystemRandom();
+  const surroundings = thisMachine;
+  const replica = new Replica(source, loaded, { clock, random, log, surroundings, build });
+  const stopping = stopSignal(log);
+  await replica.start();
+  if (process.stdout.isTTY) process.stdout.write(`${replica.greeting().join('\n')}\n`);
+  log.info('ready', {
+    version: build.version,
+    listen: replica.addresses,
+    http: replica.httpAddress,
+    upstreams: replica.resolver.upstreams.servers,
+  });
+  process.on('SIGHUP', () => replica.reload());
+  await stopping;
+  await replica.stop();
+  log.info('stopped');
+  return 0;
+}
+
+/** Resolves at the first signal to stop. The process stays alive until then. */
+function stopSignal(log: WinstonLog): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isStopping = false;
+  const stop = (signal: string): void => {
+    if (isStopping) process.exit(exitAtOnce);
+    isStopping = true;
+    log.info('stopping', { signal });
+    resolve();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+  process.on('uncaughtException', (error) => {
+    log.error('a defect was caught: the process goes on', { error: describeError(error) });
+  });
+  return promise;
 }

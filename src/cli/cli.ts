@@ -19,7 +19,7 @@ import { addHealthcheck } from './healthcheck.ts';
 import { addQuery } from './query.ts';
 import { addServe } from './serve.ts';
 import { addUpstreams } from './upstreams.ts';
-import { readVersion } from './version.ts';
+import { readVersion } from '../base/version.ts';
 
 /** Columns of help where the terminal does not say. */
 const helpColumns = 100;

@@ -23,7 +23,8 @@ function ipv6Digits(address: string): string {
   const groups = left === '' ? [] : left.split(':');
   if (right !== undefined) {
     const tail = right === '' ? [] : right.split(':');
-    groups.push(...new Array<string>(8 - groups.length - tail.length).fill('0'), ...tail);
+    const missing = 8 - groups.length - tail.length;
+    groups.push(...Array.from({ length: missing }, () => '0'), ...tail);
   }
   return groups.map((group) => group.padStart(4, '0')).join('');
 }

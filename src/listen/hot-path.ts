@@ -55,6 +55,8 @@ export class HotPath {
   /** Off while every query has to pass the stages: the query log is on. */
   enabled = true;
   udpResponseBytesMax: number;
+  /** Queries answered here. */
+  hits = 0;
 
   constructor(
     answers: FreshAnswers,
@@ -116,6 +118,7 @@ export class HotPath {
     if (length === 0) return 0;
     this.#patch(query, start, questionEnd, out, outStart, dnssecOk);
     if (hasOpt) this.#writeOpt(out, outStart, length, dnssecOk);
+    this.hits++;
     this.#counters.countQuery(transport, type);
     this.#counters.countResponse(transport, byteAt(out, outStart + 3) & 0x0f);
     this.#counters.observeDuration(layerL1, (this.#clock.nowMs() - startedMs) / 1000);

@@ -51,7 +51,7 @@ export class UdpListener {
   ): Promise<UdpListener> {
     const socket = createSocket({
       type: isIPv6(address.host) ? 'udp6' : 'udp4',
-      ipv6Only: options.ipv6Only,
+      ipv6Only: isIPv6(address.host) && options.ipv6Only,
       recvBufferSize: options.receiveBufferBytes,
       lookup: sameAddress,
     });

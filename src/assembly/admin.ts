@@ -1,0 +1,62 @@
+import type { Clock } from '../base/clock.ts';
+import { redact } from '../config/changes.ts';
+import type { ConfigWatcher } from '../config/watcher.ts';
+import { decodeKey, typeOfNxdomain } from '../dns/question.ts';
+import type { AdminActions, CacheEntryView, LogState } from '../telemetry/admin-actions.ts';
+import type { BuildFigures } from '../telemetry/figures.ts';
+import type { WinstonLog } from '../telemetry/winston-log.ts';
+import { viewOf } from './cache-view.ts';
+import type { Resolver } from './resolver.ts';
+
+export interface AdminParts {
+  readonly resolver: Resolver;
+  readonly watcher: ConfigWatcher;
+  readonly log: WinstonLog;
+  readonly clock: Clock;
+  readonly build: BuildFigures;
+}
+
+/** What the admin API does, done by the parts that can. */
+export function adminActions({ resolver, watcher, log, clock, build }: AdminParts): AdminActions {
+  return {
+    version: () => build,
+    config: () => redact(watcher.current.config),
+    reloadConfig: () => {
+      const outcome = watcher.reload();
+      if (outcome.result === 'rejected') return Promise.reject(outcome.error);
+      if (outcome.result === 'unchanged')
+        return Promise.resolve({ applied: [], restartNeeded: [] });
+      const { changed, restartNeeded } = outcome;
+      const applied = changed.filter((path) => !restartNeeded.includes(path));
+      return Promise.resolve({ applied, restartNeeded });
+    },
+    upstreams: () => resolver.upstreams.status(),
+    cacheStats: () => resolver.cacheFigures(),
+    cacheEntries: (name, type) => entriesOf(resolver, clock, name, type),
+    flush: (target) => resolver.flush(target),
+    setLog: ({ level, queries }): LogState => {
+      if (level !== undefined) log.level = level;
+      if (queries !== undefined) {
+        resolver.queryLog.configure({ ...resolver.queryLog.options, ...queries });
+        resolver.setHotPath(!resolver.queryLog.enabled);
+      }
+      return { level: log.level, queries: resolver.queryLog.options };
+    },
+  };
+}
+
+function entriesOf(
+  resolver: Resolver,
+  clock: Clock,
+  name: Buffer,
+  type: number | undefined,
+): CacheEntryView[] {
+  const holds = (key: Buffer): boolean => {
+    const stored = decodeKey(key).question.type;
+    return type === undefined || stored === type || stored === typeOfNxdomain;
+  };
+  return resolver.cache
+    .entriesOf(name)
+    .filter(({ key }) => holds(key))
+    .map((entry) => viewOf(entry, clock.nowMs()));
+}

@@ -1,0 +1,84 @@
+import { formatAddress, parseSocketAddress } from '../base/address.ts';
+import type { SocketAddress } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/schema.ts';
+import { TcpListener } from '../listen/tcp-listener.ts';
+import { UdpListener } from '../listen/udp-listener.ts';
+import type { ListenerDependencies } from '../listen/udp-listener.ts';
+
+/** Times that a free TCP port is looked for when the port is 0 and UDP took one that TCP has not. */
+const portTriesMax = 10;
+
+/** All sockets that clients reach: UDP and TCP on every address. */
+export class Listeners {
+  readonly #udp: UdpListener[] = [];
+  readonly #tcp: TcpListener[] = [];
+
+  /** @throws {ListenFailed} and leaves nothing open */
+  static async open(
+    config: Config,
+    clock: Clock,
+    dependencies: ListenerDependencies,
+  ): Promise<Listeners> {
+    const listeners = new Listeners();
+    const addresses = config.listen.addresses.map((text) => parseSocketAddress(text, 0));
+    try {
+      for (const address of addresses) {
+        await listeners.#openBoth(address, addresses, { config, clock, dependencies });
+      }
+    } catch (error) {
+      await listeners.close();
+      throw error;
+    }
+    return listeners;
+  }
+
+  /** As they are: with the port that the system chose where 0 was asked for. */
+  get addresses(): SocketAddress[] {
+    return this.#udp.map(({ address }) => address);
+  }
+
+  get tcpConnections(): number {
+    return this.#tcp.reduce((sum, { connectionCount }) => sum + connectionCount, 0);
+  }
+
+  describe(): string[] {
+    return this.addresses.map((address) => `${formatAddress(address)} (UDP and TCP)`);
+  }
+
+  /** No new connections; UDP goes on until {@link close}. */
+  drain(): void {
+    for (const listener of this.#tcp) listener.drain();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#udp, ...this.#tcp].map((listener) => listener.close()));
+  }
+
+  async #openBoth(
+    address: SocketAddress,
+    all: readonly SocketAddress[],
+    { config, clock, dependencies }: Parts,
+  ): Promise<void> {
+    const ipv6Only = all.some(({ host, port }) => !host.includes(':') && port === address.port);
+    const udpOptions = { ...config.listen.udp, ipv6Only };
+    const tcpOptions = { ...config.listen.tcp, ipv6Only };
+    for (let triesLeft = portTriesMax; ; triesLeft--) {
+      const udp = await UdpListener.open(address, udpOptions, dependencies);
+      try {
+        this.#tcp.push(await TcpListener.open(udp.address, tcpOptions, clock, dependencies));
+        this.#udp.push(udp);
+        return;
+      } catch (error) {
+        await udp.close();
+        if (address.port !== 0 || triesLeft <= 1) throw error;
+      }
+    }
+  }
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly dependencies: ListenerDependencies;
+}

@@ -1,0 +1,230 @@
+import { formatAddress, parseSocketAddress } from '../base/address.ts';
+import type { SocketAddress } from '../base/address.ts';
+import { sleep } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { ConfigSource, LoadedConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { ConfigWatcher } from '../config/watcher.ts';
+import type { ReloadOutcome } from '../config/watcher.ts';
+import { AdminGuard } from '../telemetry/admin-guard.ts';
+import { adminRoutes } from '../telemetry/admin-routes.ts';
+import { NoClusterCounters } from '../telemetry/cluster-counters.ts';
+import type { BuildFigures } from '../telemetry/figures.ts';
+import { HttpCounters } from '../telemetry/http-counters.ts';
+import { HttpRouter } from '../telemetry/http-router.ts';
+import { HttpServer } from '../telemetry/http-server.ts';
+import { metricSources } from '../telemetry/metric-sources.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { publicRoutes } from '../telemetry/public-routes.ts';
+import { Readiness } from '../telemetry/readiness.ts';
+import { ResultCounter } from '../telemetry/result-counter.ts';
+import type { WinstonLog } from '../telemetry/winston-log.ts';
+import { adminActions } from './admin.ts';
+import { Listeners } from './listeners.ts';
+import { Resolver } from './resolver.ts';
+import { Snapshots } from './snapshots.ts';
+import { standalone } from './standalone.ts';
+import { chooseUpstreams } from './upstream-options.ts';
+import type { ChosenUpstreams, Surroundings } from './upstream-options.ts';
+
+export interface ReplicaDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: WinstonLog;
+  readonly surroundings: Surroundings;
+  readonly build: BuildFigures;
+}
+
+/** One replica of the resolver as a process runs it: sockets, HTTP, snapshots, reloads. */
+export class Replica {
+  readonly resolver: Resolver;
+  readonly #config: Config;
+  readonly #dependencies: ReplicaDependencies;
+  readonly #readiness = new Readiness();
+  readonly #reloads: ResultCounter;
+  readonly #snapshots: Snapshots;
+  readonly #watcher: ConfigWatcher;
+  readonly #guard: AdminGuard;
+  readonly #http: HttpServer;
+  #listeners: Listeners | undefined;
+  #httpAddress: SocketAddress | undefined;
+
+  /** @throws {ConfigInvalid} when there is no upstream to use */
+  constructor(source: ConfigSource, loaded: LoadedConfig, dependencies: ReplicaDependencies) {
+    const { config } = loaded;
+    const { clock, log } = dependencies;
+    this.#config = config;
+    this.#dependencies = dependencies;
+    const chosen = this.#choose(config);
+    this.resolver = new Resolver(config, chosen.options, {
+      ...dependencies,
+      coordination: standalone(),
+    });
+    this.#reloads = new ResultCounter(clock);
+    this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
+    this.#guard = new AdminGuard(config.http.token);
+    const onReload = (outcome: ReloadOutcome): void => this.#reloaded(outcome);
+    this.#watcher = new ConfigWatcher({ source, clock, initial: loaded, onReload });
+    this.#http = this.#buildHttp(log);
+  }
+
+  /** Where clients reach it; empty before the start. */
+  get addresses(): readonly SocketAddress[] {
+    return this.#listeners?.addresses ?? [];
+  }
+
+  get httpAddress(): SocketAddress | undefined {
+    return this.#httpAddress;
+  }
+
+  /**
+   * Opens what clients and operators reach, HTTP first so that probes see the start.
+   * @throws {ListenFailed} and leaves nothing open
+   */
+  async start(): Promise<void> {
+    const { clock } = this.#dependencies;
+    const { http, cache } = this.#config;
+    try {
+      if (http.address !== 'off') {
+        this.#httpAddress = await this.#http.start(parseSocketAddress(http.address, 0));
+      }
+      await this.#snapshots.load(cache.serveStale.staleSecondsMax);
+      const { hotPath, responder, arrivals: observer } = this.resolver;
+      const parts = { hotPath, responder, observer };
+      this.#listeners = await Listeners.open(this.#config, clock, parts);
+      await this.resolver.upstreams.start();
+    } catch (error) {
+      await this.#release();
+      throw error;
+    }
+    this.#snapshots.start(cache.snapshot.intervalMs);
+    await this.#watcher.start();
+    this.#readiness.clear('starting');
+  }
+
+  /** Reads the configuration again, as SIGHUP asks. */
+  reload(): void {
+    this.#watcher.reload();
+  }
+
+  /** Not ready, drain, snapshot, close: within the grace time. */
+  async stop(): Promise<void> {
+    const { clock, log } = this.#dependencies;
+    const { graceMs, notReadyMs } = this.#watcher.current.config.shutdown;
+    this.#readiness.block('draining', 'the replica is stopping');
+    await sleep(clock, notReadyMs);
+    this.#listeners?.drain();
+    await Promise.race([this.resolver.responder.drained(), sleep(clock, graceMs)]);
+    const { inFlight } = this.resolver.responder;
+    if (inFlight > 0) log.warn('queries were still in flight at the end', { inFlight });
+    await this.#snapshots.save();
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    this.#watcher.stop();
+    this.#snapshots.stop();
+    this.resolver.upstreams.stop();
+    await this.#listeners?.close();
+    if (this.#httpAddress !== undefined) await this.#http.stop();
+  }
+
+  #choose(config: Config): ChosenUpstreams {
+    const chosen = chooseUpstreams(config, this.#dependencies.surroundings);
+    for (const notice of chosen.notices) this.#dependencies.log.warn(notice);
+    return chosen;
+  }
+
+  #reloaded(outcome: ReloadOutcome): void {
+    const { log } = this.#dependencies;
+    if (outcome.result === 'unchanged') {
+      log.info('configuration reloaded: nothing changed');
+      return;
+    }
+    if (outcome.result === 'rejected') {
+      this.#refuse(outcome.error);
+      return;
+    }
+    const { config } = outcome.loaded;
+    try {
+      this.#apply(config);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    this.#reloads.succeeded();
+    log.info('configuration reloaded', { changed: outcome.changed });
+    if (outcome.restartNeeded.length > 0) {
+      log.warn('some changes need a restart', { options: outcome.restartNeeded });
+    }
+  }
+
+  #refuse(error: unknown): void {
+    this.#reloads.failed();
+    this.#dependencies.log.error('configuration not reloaded: the running one stays', { error });
+  }
+
+  #apply(config: Config): void {
+    const { log } = this.#dependencies;
+    const chosen = this.#choose(config);
+    log.level = config.log.level;
+    this.#guard.setToken(config.http.token);
+    this.#snapshots.start(config.cache.snapshot.intervalMs);
+    this.resolver.reconfigure(config, chosen.options).catch((error: unknown) => {
+      this.#refuse(error);
+    });
+  }
+
+  #buildHttp(log: WinstonLog): HttpServer {
+    const { clock, build } = this.#dependencies;
+    const { resolver } = this;
+    const counters = new HttpCounters();
+    const metrics = new Metrics(
+      metricSources({
+        queries: resolver.counters,
+        arrivals: resolver.arrivals,
+        connections: () => ({ tcp: this.#listeners?.tcpConnections ?? 0 }),
+        upstreamCounters: resolver.upstreamCounters,
+        upstreams: () => ({
+          exchangesInFlight: resolver.upstreams.exchangesInFlight,
+          exchangesRefused: resolver.upstreams.exchangesRefused,
+          servers: resolver.upstreams.status(),
+        }),
+        cache: () => resolver.cacheFigures(),
+        snapshot: () => this.#snapshots.figures(),
+        flights: () => resolver.flight.figures(),
+        reloads: this.#reloads,
+        readiness: this.#readiness,
+        log: () => log.figures(),
+        http: counters,
+        build,
+      }),
+    );
+    metrics.addProcessMetrics();
+    const admin = adminRoutes(
+      adminActions({ resolver, watcher: this.#watcher, log, clock, build }),
+    );
+    const open = publicRoutes({
+      metrics,
+      readiness: this.#readiness,
+      clusterCounters: new NoClusterCounters(),
+      otherPaths: admin.map(({ path }) => path),
+    });
+    const router = new HttpRouter([...open, ...admin], { guard: this.#guard, log });
+    return new HttpServer({ router, counters, clock });
+  }
+
+  /** What a person at the terminal wants to know first. */
+  greeting(): string[] {
+    const [first] = this.addresses;
+    const host = first === undefined || first.host === '0.0.0.0' ? '127.0.0.1' : first.host;
+    const shown = host === '::' ? '::1' : host;
+    return [
+      `Listening on ${this.#listeners?.describe().join(', ') ?? 'nothing'}`,
+      `HTTP on ${this.#httpAddress === undefined ? 'off' : formatAddress(this.#httpAddress)}`,
+      `Upstreams: ${this.resolver.upstreams.servers.join(', ')}`,
+      `Try: dig @${shown} -p ${String(first?.port ?? 53)} example.com`,
+    ];
+  }
+}
