@@ -64,6 +64,7 @@ export class AnswerCache {
    * @returns the length, or 0 when there is none, or it has more than `bytesMax` octets, or
    *   carries extended errors: all that is for the stages
    */
+  // oxlint-disable-next-line max-params -- hot path: an object for the arguments would be garbage per hit
   serve(
     key: Uint8Array,
     keyLength: number,

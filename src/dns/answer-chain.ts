@@ -37,14 +37,17 @@ class ChainLink {
       return;
     }
     if (!sameName(record.owner, name)) return;
-    const matches = type === recordType.ANY || record.type === type || covered === type;
-    if (matches) {
+    if (type === recordType.ANY || record.type === type || covered === type) {
       this.answered ||= type === recordType.ANY || record.type === type;
       this.records.push(record);
     } else if (covered === recordType.CNAME) {
-      this.records.push(record);
-      if (record.type === recordType.CNAME) this.target ??= targetOf(message, record);
+      this.#addAlias(message, record);
     }
+  }
+
+  #addAlias(message: Buffer, record: ReceivedRecord): void {
+    this.records.push(record);
+    if (record.type === recordType.CNAME) this.target ??= targetOf(message, record);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { encodeKey, keyText, readQuestion } from '../dns/question.ts';
 import type { QuestionRead } from '../dns/question.ts';
 import { readRecords } from '../dns/records.ts';
+import type { ReceivedRecords } from '../dns/records.ts';
 import type { Arrival, Query } from './query.ts';
 
 /** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.3, `OPT` by RFC 6891. */
@@ -53,7 +54,9 @@ const unsupported: Partial<Record<RejectReason, string>> = {
   class: 'only class IN is served',
 };
 
-function reject(code: number, reason: RejectReason, edns?: Edns): ReadQuery {
+type OptRead = { readonly kind: 'edns'; readonly edns: Edns | undefined } | Rejection;
+
+function reject(code: number, reason: RejectReason, edns?: Edns): Rejection {
   const text = unsupported[reason];
   const extendedErrors =
     text === undefined ? [] : [{ code: extendedErrorCode.NOT_SUPPORTED, text }];
@@ -77,11 +80,18 @@ export function readQuery(wire: Buffer, arrival: Arrival): ReadQuery {
   if (read === undefined) return reject(responseCode.FORMERR, 'malformed');
   const records = readRecords(wire);
   if (records === undefined) return reject(responseCode.FORMERR, 'malformed');
+  const opt = readOpt(wire, records);
+  if (opt.kind === 'reject') return opt;
+  return accept(wire, read, opt.edns, arrival);
+}
+
+/** EDNS as far as the query has it: one OPT record at most, at the root, in the right section. */
+function readOpt(wire: Buffer, records: ReceivedRecords): OptRead {
   const opts = [...records.answer, ...records.authority, ...records.additional].filter(
     ({ type }) => type === recordType.OPT,
   );
   const [opt] = opts;
-  if (opt === undefined) return accept(wire, read, undefined, arrival);
+  if (opt === undefined) return { kind: 'edns', edns: undefined };
   if (opts.length > 1 || !records.additional.includes(opt) || opt.owner.length !== 1) {
     return reject(responseCode.FORMERR, 'edns_malformed');
   }
@@ -92,7 +102,7 @@ export function readQuery(wire: Buffer, arrival: Arrival): ReadQuery {
   if (subnet !== undefined && !isClientSubnetValid(subnet.data)) {
     return reject(responseCode.FORMERR, 'client_subnet', edns);
   }
-  return accept(wire, read, edns, arrival);
+  return { kind: 'edns', edns };
 }
 
 function accept(
