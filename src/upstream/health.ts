@@ -8,6 +8,8 @@ import type { HealthOptions } from './options.ts';
  * broken domain does it, few enough to leave a resolver that has lost its own way.
  */
 const errorsMax = 20;
+/** Errors in a row until others are asked first: one or two are often the fault of a domain. */
+const doubtfulErrors = 3;
 /** A pause is drawn from 75 % to 125 % of its length, so that replicas do not probe in step. */
 const jitterLeast = 0.75;
 const jitterSpan = 0.5;
@@ -57,6 +59,11 @@ export class Health {
 
   get failuresInARow(): number {
     return this.#failuresInARow;
+  }
+
+  /** Something is wrong with it, though it is not out. */
+  get isInDoubt(): boolean {
+    return this.#failuresInARow > 0 || this.#errorsInARow >= doubtfulErrors;
   }
 
   get lastFailure(): string | undefined {

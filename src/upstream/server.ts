@@ -49,9 +49,15 @@ export class Server {
     return this.#failures;
   }
 
-  /** The estimate of its round trip: its own, else the cluster's. */
+  /**
+   * What to expect of its round trip: its own measure, else the cluster's. While it is in doubt, as
+   * much as a failure lasts, so that others are asked first.
+   */
   get estimateMs(): number | undefined {
-    return this.roundTrip.smoothedMs ?? this.#context.healthBoard.estimateMs(this.text);
+    const { healthBoard, options } = this.#context;
+    const measuredMs = this.roundTrip.smoothedMs ?? healthBoard.estimateMs(this.text);
+    if (!this.health.isInDoubt) return measuredMs;
+    return Math.max(measuredMs ?? 0, options.health.failureTimeoutMs);
   }
 
   /** Whether its questions get mixed case now. */
@@ -81,13 +87,12 @@ export class Server {
 
   /**
    * An exchange had no usable response. When a socket of ours was missing, that is no fault of the
-   * upstream; when it was silent, its estimate grows, so that others are asked first.
+   * upstream. Silence is no sample of the round trip: tries would wait longer for who is mute.
    */
   failed(reason: ExchangeFailure): void {
     this.#context.observer.exchangeFailed(this.text, reason);
     if (reason === 'exhausted') return;
     this.#failures++;
-    if (reason === 'timeout') this.measured(this.#context.options.health.failureTimeoutMs);
     this.health.failed(reason);
   }
 
