@@ -15,7 +15,9 @@ import { refusesWithoutQuestion } from './response-check.ts';
 import type { ServerTransport } from './server-address.ts';
 import type { Server } from './server.ts';
 
-/** RFC 9520 section 3.1: a question is sent at most three times to one server over one transport. */
+/**
+ * RFC 9520 section 3.1: a question is sent at most three times to one server over one transport.
+ */
 const sendsMax = 3;
 
 /** What asking one upstream came to. */
@@ -161,7 +163,9 @@ export class Attempt {
     for (const listener of [...this.#listeners]) listener.restarted(this);
   }
 
-  /** Silence for so long is a failure of the upstream, though its late response is still welcome. */
+  /**
+   * Silence for so long is a failure of the upstream, though its late response is still welcome.
+   */
   #awaitFailure(): Timer {
     const { failureTimeoutMs } = this.#context.options.health;
     return this.#context.clock.setTimer(failureTimeoutMs, () => this.#fail(this.#exchange.silence));
@@ -191,7 +195,10 @@ export class Attempt {
     else this.#settle(settledResult(result));
   }
 
-  /** The rest of a truncated message is not looked at: it may end within a record (RFC 2181 section 9). */
+  /**
+   * The rest of a truncated message is not looked at: it may end within a record (RFC 2181 section
+   * 9).
+   */
   #onTruncated(message: Buffer, elapsedMs: number): void {
     if (this.#transport === 'tcp') {
       this.#break('malformed', 'a truncated response over TCP');
@@ -252,7 +259,9 @@ export class Attempt {
   }
 }
 
-/** The code of a response as it was received: a referral, which is treated as SERVFAIL, has NOERROR. */
+/**
+ * The code of a response as it was received: a referral, which is treated as SERVFAIL, has NOERROR.
+ */
 function receivedCode(message: Buffer, result: Sanitized): number {
   if (result.kind === 'answer' || result.referral) return headerResponseCode(message);
   return result.code;

@@ -6,7 +6,8 @@ import type { Server } from './server.ts';
 
 /**
  * All attempts in flight. Two equal questions to one upstream share one attempt, the one that a
- * settled query left behind included: never two identical ones are outstanding (RFC 5452 section 5).
+ * settled query left behind included: never two identical ones are outstanding (RFC 5452 section
+ * 5).
  */
 export class Attempts {
   readonly #context: UpstreamContext;

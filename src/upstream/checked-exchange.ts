@@ -65,7 +65,9 @@ export class CheckedExchange {
     return this.#lastMismatch === 'malformed' ? 'malformed' : 'timeout';
   }
 
-  /** The same octets on the same socket: another query would double a forger's chances (RFC 5452). */
+  /**
+   * The same octets on the same socket: another query would double a forger's chances (RFC 5452).
+   */
   retransmit(): void {
     this.#exchange.retransmit();
   }

@@ -57,8 +57,8 @@ function passedOn(attempts: readonly FailedAttempt[]): ExtendedError[] {
 }
 
 /**
- * 22 where an upstream was silent or refused to recurse for us, 23 where the network failed, 24 where
- * a response could not be read, else 0: they were reached, and could not answer.
+ * 22 where an upstream was silent or refused to recurse for us, 23 where the network failed, 24
+ * where a response could not be read, else 0: they were reached, and could not answer.
  */
 function ownError(attempts: readonly FailedAttempt[]): ExtendedError {
   const reasons = attempts.map(({ result }) => kindOf(result));

@@ -18,7 +18,9 @@ export interface ServerView {
 
 /** Where replicas tell one another of upstreams. `server` is the text of the upstream. */
 export interface HealthBoard {
-  /** This replica's view changed. Returns at once; whatever goes wrong is the board's own affair. */
+  /**
+   * This replica's view changed. Returns at once; whatever goes wrong is the board's own affair.
+   */
   publish(server: string, view: ServerView): void;
   /** What the replicas agree upon. */
   agreed(server: string): 'up' | 'down' | 'unknown';

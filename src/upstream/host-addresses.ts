@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { canonicalHost, isHostName } from './server-address.ts';
@@ -100,8 +101,9 @@ export class HostAddresses {
   }
 
   #found(name: string, addresses: readonly string[]): void {
-    if (addresses.length === 0 || !this.#names.includes(name)) return;
-    const unique = [...new Set(addresses.map(canonicalHost))].slice(0, addressesMax);
+    const valid = addresses.filter((address) => isIP(address) !== 0).map(canonicalHost);
+    if (valid.length === 0 || !this.#names.includes(name)) return;
+    const unique = [...new Set(valid)].slice(0, addressesMax);
     const before = this.#addresses.get(name);
     this.#addresses.set(name, unique);
     if (before?.join(' ') !== unique.join(' ')) this.#changed();

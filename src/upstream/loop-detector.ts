@@ -9,6 +9,8 @@ import type { Server } from './server.ts';
 /** Two labels of 64 random bits each: nobody asks for them by chance or by guessing. */
 const labelWords = 4;
 const labels = 2;
+/** Octets in wire form: each word is 4 digits, each label has its length, the root ends it. */
+const probeNameLength = labels * (1 + 4 * labelWords) + 1;
 
 /** The last random name that an upstream was asked for. */
 interface LoopProbe {
@@ -47,7 +49,7 @@ export class LoopDetector {
 
   /** Whether this name, in wire form and lower case, is one of ours. */
   isProbe(name: Buffer): boolean {
-    return this.#probes.has(name.toString('latin1'));
+    return name.length === probeNameLength && this.#probes.has(name.toString('latin1'));
   }
 
   /** A query for this name reached us. */

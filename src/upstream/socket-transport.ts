@@ -5,7 +5,9 @@ import { TcpPool } from './tcp-pool.ts';
 import type { TcpPoolDeps } from './tcp-pool.ts';
 import { UdpExchange } from './udp-exchange.ts';
 
-/** Exchanges over real sockets: one of its own for each UDP exchange, pooled connections for TCP. */
+/**
+ * Exchanges over real sockets: one of its own for each UDP exchange, pooled connections for TCP.
+ */
 export class SocketTransport implements ExchangeTransport {
   readonly #deps: TcpPoolDeps;
   readonly #datagrams = new Set<Exchange>();

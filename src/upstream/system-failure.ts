@@ -14,7 +14,10 @@ const reasons = new Map<string, ExchangeFailure>([
   ['EADDRNOTAVAIL', 'exhausted'],
 ]);
 
-/** What an error of a socket means for the exchange; `network` where the system gives no better reason. */
+/**
+ * What an error of a socket means for the exchange; `network` where the system gives no better
+ * reason.
+ */
 export function reasonOf(error: Error): ExchangeFailure {
   const code = 'code' in error ? String(error.code) : '';
   return reasons.get(code) ?? 'network';

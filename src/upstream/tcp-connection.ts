@@ -171,7 +171,10 @@ export class TcpConnection {
     this.#deps.closed({ left, wasOpen: this.#isOpen, reason, text });
   }
 
-  /** An id by chance that no query in flight has (RFC 7766 section 6.2.1.1); there are more than queries. */
+  /**
+   * An id by chance that no query in flight has (RFC 7766 section 6.2.1.1); there are more than
+   * queries.
+   */
   #freeId(): number {
     let id = this.#deps.random.uint16();
     while (this.#queries.has(id)) id = (id + 1) % idsMax;

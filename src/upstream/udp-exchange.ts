@@ -7,8 +7,8 @@ import type { ServerAddress } from './server-address.ts';
 import { reasonOf } from './system-failure.ts';
 
 /**
- * The host is an address already: nothing is looked up. Told a moment later all the same, so that no
- * error comes while the exchange is still being made.
+ * The host is an address already: nothing is looked up. Told a moment later all the same, so that
+ * no error comes while the exchange is still being made.
  */
 function asItIs(
   host: string,

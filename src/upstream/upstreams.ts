@@ -127,7 +127,9 @@ export class Upstreams {
       .flatMap((route) => route.servers.map((server) => statusOf(server, route, this.#context)));
   }
 
-  /** Whether a name, in wire form and lower case, is one that we ask upstreams for to find loops. */
+  /**
+   * Whether a name, in wire form and lower case, is one that we ask upstreams for to find loops.
+   */
   isLoopProbe(name: Buffer): boolean {
     return this.#loops.isProbe(name);
   }

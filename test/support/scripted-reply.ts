@@ -26,7 +26,9 @@ export interface ScriptedQuery {
   readonly wire: Buffer;
 }
 
-/** One response, or what is sent in its place. Whatever is left out is as an honest server does it. */
+/**
+ * One response, or what is sent in its place. Whatever is left out is as an honest server does it.
+ */
 export interface ScriptedReply {
   readonly answers?: readonly PacketRecord[];
   readonly authorities?: readonly PacketRecord[];

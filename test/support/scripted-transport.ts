@@ -13,8 +13,9 @@ export interface SentQuery extends ScriptedQuery {
 }
 
 /**
- * Upstreams without sockets: what each does with a query stands in a script of the same kind as that
- * of a `ScriptedUpstream`, and delays pass on the clock given. An upstream without a script is mute.
+ * Upstreams without sockets: what each does with a query stands in a script of the same kind as
+ * that of a `ScriptedUpstream`, and delays pass on the clock given. An upstream without a script is
+ * mute.
  */
 export class ScriptedTransport implements ExchangeTransport {
   /** By server, for example `192.0.2.1:53`; one script serves both its transports. */
@@ -68,7 +69,7 @@ export class ScriptedTransport implements ExchangeTransport {
     const replies = script?.(query);
     if (replies === undefined) return;
     if (replies instanceof Promise) throw new TypeError('a script without sockets answers at once');
-    for (const reply of [replies].flat() as ScriptedReply[]) {
+    for (const reply of [replies].flat()) {
       const timer = this.#clock.setTimer(reply.delayMs ?? 0, () => {
         playing.timers.delete(timer);
         deliver(query, reply, playing.handlers);

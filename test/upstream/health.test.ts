@@ -138,6 +138,19 @@ describe('health of an upstream', () => {
     expect(stateOf(a)).toMatchObject({ state: 'up', retryInMs: null });
   });
 
+  test('when all are out, the one with the fewest failures is asked first', async () => {
+    const { transport, settle } = given();
+    transport.scripts.set(a, mute);
+    await failOften(4);
+    transport.scripts.set(b, mute);
+    await failOften(3);
+    expect([stateOf(a)?.state, stateOf(b)?.state]).toEqual(['down', 'down']);
+    transport.sent.length = 0;
+    transport.scripts.set(a, answer);
+    transport.scripts.set(b, answer);
+    expect(await settle('www.example')).toMatchObject({ kind: 'answer', detail: b });
+  });
+
   test('one that is out is a last resort when the others are silent, not when they said SERVFAIL', async () => {
     const { transport, settle } = given();
     transport.scripts.set(a, mute);
