@@ -127,3 +127,9 @@ export function describeError(error: unknown): string {
   const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
   return `${error.message}${cause}`;
 }
+
+/** The code of an error of the system, such as `ENOENT`; undefined where there is none. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

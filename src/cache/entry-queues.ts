@@ -16,8 +16,8 @@ const promotionUses = 2;
 const reinsertionsMax = 32;
 /** An entry larger than this share of its queue is not worth what it would drive out. */
 const entryShareMax = 0.25;
-/** Octets of memory per index slot; about what a small answer and its key take. */
-const bytesPerSlot = 128;
+/** Octets of memory per index slot at most; less than the smallest usual entry takes. */
+const bytesPerSlot = 96;
 
 /**
  * Where entries live and which of them go: S3-FIFO. New entries pass a small queue and reach the
@@ -37,7 +37,7 @@ export class EntryQueues {
   promotions = 0;
 
   constructor(limitBytes: number) {
-    const slots = 2 ** Math.floor(Math.log2(limitBytes / bytesPerSlot));
+    const slots = 2 ** Math.ceil(Math.log2(limitBytes / bytesPerSlot));
     const arenaBytes = limitBytes - HashIndex.bytesFor(slots) - GhostSet.bytesFor(slots / 2);
     assert(arenaBytes > 0, 'the cache has room for entries');
     const smallBytes = layout.aligned(Math.floor(arenaBytes * smallShare));
@@ -80,7 +80,7 @@ export class EntryQueues {
    * @returns -1 when it is too large or the index has no place for its hash
    */
   allocate(hash: number, size: number, popular: boolean): number {
-    while (this.#index.size >= this.#index.entriesMax) this.#evictFromFullerRing();
+    this.#makeRoomInIndex();
     const proven = this.#ghosts.take(hash) || popular;
     const fitsSmall = size <= this.#small.capacityBytes * entryShareMax;
     const ring = proven || !fitsSmall ? this.#main : this.#small;
@@ -141,21 +141,31 @@ export class EntryQueues {
     return true;
   }
 
-  #evictFromFullerRing(): void {
-    const small = this.#small.oldest();
-    const smallIsLarge = this.#small.usedBytes > this.#main.usedBytes * smallShare;
-    if (small >= 0 && smallIsLarge) this.#evictSmall(small);
-    else this.#evictMain(this.#main.oldest(), false);
+  /** As {@link #makeRoom}, where entries are so small that the index fills up first. */
+  #makeRoomInIndex(): void {
+    let reinsertions = 0;
+    while (this.#index.size >= this.#index.entriesMax) {
+      const small = this.#small.oldest();
+      const smallIsLarge = this.#small.usedBytes > this.#main.usedBytes * smallShare;
+      if (small >= 0 && smallIsLarge) this.#evictSmall(small);
+      else if (this.#evictMain(this.#main.oldest(), reinsertions < reinsertionsMax)) reinsertions++;
+    }
   }
 
   #evictSmall(entry: number): void {
     if (this.#isAlive(entry)) {
-      if (this.arena.uses(entry) >= promotionUses && this.#promote(entry)) return;
+      if (this.#deservesMain(entry) && this.#promote(entry)) return;
       this.#ghosts.add(this.arena.hash(entry));
       this.kill(entry);
       this.evictionsSmall++;
     }
     this.#small.removeOldest();
+  }
+
+  /** Used again; or there is room for it that nobody else needs yet. */
+  #deservesMain(entry: number): boolean {
+    if (this.arena.uses(entry) >= promotionUses) return true;
+    return this.#main.hasRoom(this.arena.size(entry));
   }
 
   /** Moves the oldest entry of the small queue to the main one. */

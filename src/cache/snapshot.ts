@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { SnapshotRefused } from '../base/errors.ts';
+import { errorCode, SnapshotRefused } from '../base/errors.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import {
   checkSnapshotHead,
@@ -76,7 +76,7 @@ export class Snapshot {
       if (size > fileBytesMax) throw new SnapshotRefused('it has more than 2 GiB');
       return await readFile(this.#path);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { formatAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
-import { ListenFailed } from '../base/errors.ts';
+import { errorCode, ListenFailed } from '../base/errors.ts';
 
 /** Ports below this belong to root unless the system says otherwise (Linux: ip_unprivileged_port_start). */
 const unprivilegedPortMin = 1024;
@@ -12,11 +12,12 @@ export function listenFailure(
   cause: unknown,
 ): ListenFailed {
   const where = `${protocol} ${formatAddress(address)}`;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return new ListenFailed(`cannot listen on ${where}: ${advice(code, address)}`, { cause });
+  return new ListenFailed(`cannot listen on ${where}: ${advice(errorCode(cause), address)}`, {
+    cause,
+  });
 }
 
-function advice(code: unknown, { host, port }: SocketAddress): string {
+function advice(code: string | undefined, { host, port }: SocketAddress): string {
   switch (code) {
     case 'EADDRINUSE':
       return (
