@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { SocketAddress } from '../base/address.ts';
 import { putUint16 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { FrameReader, frameHeadLength } from './frame-reader.ts';
+import { frame, FrameReader, frameHeadLength } from '../dns/frame-reader.ts';
 import type { ListenerDependencies } from './udp-listener.ts';
 import { transports } from '../query/query-counters.ts';
 import type { ResponseSlab } from './response-slab.ts';
@@ -171,11 +171,7 @@ export class TcpConnection {
   }
 
   #write(response: Buffer | undefined): void {
-    if (response === undefined) return;
-    const frame = Buffer.allocUnsafe(frameHeadLength + response.length);
-    putUint16(frame, 0, response.length);
-    response.copy(frame, frameHeadLength);
-    this.#send(frame);
+    if (response !== undefined) this.#send(frame(response));
   }
 
   #send(octets: Buffer): void {

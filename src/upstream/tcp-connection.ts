@@ -5,8 +5,8 @@ import { putUint16, uint16At } from '../base/bytes.ts';
 import { describeError } from '../base/errors.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { frame, FrameReader } from './frame-reader.ts';
-import type { ServerAddress } from './server-address.ts';
+import { frame, FrameReader } from '../dns/frame-reader.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 import { reasonOf } from './system-failure.ts';
 
 /** A SYN is repeated after 1 and 3 s (RFC 6298 section 2); a query has no patience for more. */
@@ -117,7 +117,12 @@ export class TcpConnection {
 
   #onData(chunk: Buffer): void {
     this.#receivedAtMs = this.#deps.clock.nowMs();
-    for (const octets of this.#reader.push(chunk)) if (!this.#isOver) this.#onMessage(octets);
+    this.#reader.push(chunk);
+    let octets = this.#reader.next();
+    while (octets !== undefined && !this.#isOver) {
+      this.#onMessage(octets);
+      octets = this.#reader.next();
+    }
   }
 
   #onMessage(octets: Buffer): void {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { SeededRandom } from '../../src/base/random.ts';
 import { parseName, sameName } from '../../src/dns/name.ts';
-import { frame, FrameReader } from '../../src/upstream/frame-reader.ts';
 import { Habits } from '../../src/upstream/habits.ts';
 import { encodeQuery, mixCase } from '../../src/upstream/query-message.ts';
 import { mismatchOf } from '../../src/upstream/response-check.ts';
@@ -28,22 +27,6 @@ describe('the round trip time', () => {
     expect(roundTrip.tryTimeoutMs(1, limits)).toBe(100);
     roundTrip.sample(60_000);
     expect(roundTrip.tryTimeoutMs(1, limits)).toBe(1500);
-  });
-});
-
-describe('framing of messages over TCP (RFC 1035 section 4.2.2)', () => {
-  const messages = [Buffer.alloc(0), Buffer.from('one'), Buffer.alloc(65_535, 7), Buffer.from('x')];
-  const stream = Buffer.concat(messages.map(frame));
-
-  test.each([1, 2, 3, 1000, 70_000])('reads a stream in chunks of %d octets', (size) => {
-    const reader = new FrameReader();
-    const read: Buffer[] = [];
-    for (let at = 0; at < stream.length; at += size) {
-      read.push(...reader.push(stream.subarray(at, at + size)));
-    }
-    expect(read.length).toBe(messages.length);
-    read.forEach((message, index) => expect(message.equals(messages[index] ?? stream)).toBe(true));
-    expect(reader.pendingBytes).toBe(0);
   });
 });
 
