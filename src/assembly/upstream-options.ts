@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { formatAddress, parseSocketAddress } from '../base/address.ts';
+import { parseSocketAddress } from '../base/address.ts';
 import { ConfigInvalid } from '../base/errors.ts';
-import { parseUpstream } from '../config/addresses.ts';
 import type { Config } from '../config/schema.ts';
 import { addressesLeadingBack } from '../upstream/leading-back.ts';
 import type { UpstreamOptions } from '../upstream/options.ts';
-import { formatServer, parseServer } from '../upstream/server-address.ts';
+import { formatServer, parseServer } from '../base/server-address.ts';
 import { systemServers } from '../upstream/system-servers.ts';
 
 /** Where the system keeps its resolvers (resolv.conf(5)). */
@@ -95,12 +94,7 @@ function optionsOf(config: Config, servers: readonly string[]): UpstreamOptions 
   const { upstream, cache, routes, listen } = config;
   return {
     ...upstream,
-    servers: servers.map((server) => {
-      const { transport, ...address } = parseUpstream(server);
-      return transport === 'udp'
-        ? formatAddress(address)
-        : `${transport}://${formatAddress(address)}`;
-    }),
+    servers,
     routes: routes.map(({ suffix, servers: own, strategy }) => ({
       suffix,
       servers: own,

@@ -123,9 +123,10 @@ export type ExchangeFailure =
 
 /** The text of anything thrown, with its causes. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
-  return `${error.message}${cause}`;
+  // Not instanceof: an error may come from another realm, as those of the system do in tests.
+  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
+  const cause = 'cause' in error && error.cause !== undefined ? error.cause : undefined;
+  return `${String(error.message)}${cause === undefined ? '' : `: ${describeError(cause)}`}`;
 }
 
 /** The code of an error of the system, such as `ENOENT`; undefined where there is none. */

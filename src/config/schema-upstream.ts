@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { formatUpstream, parseAbsoluteName, parseSuffix, parseUpstream } from './addresses.ts';
+import { formatServer, parseServer } from '../base/server-address.ts';
+import { parseAbsoluteName, parseSuffix } from './addresses.ts';
 import { flag, integer, parsedText, share } from './values.ts';
 
 const strategies = ['fastest', 'sequential', 'parallel'] as const;
 
 const server = parsedText(
   'an upstream such as "1.1.1.1", "dns.example:53", "[2606:4700::1]:53" or "tcp://1.1.1.1:53"',
-  (text) => formatUpstream(parseUpstream(text)),
+  (text) => formatServer(parseServer(text)),
 );
 
 const health = z.strictObject({

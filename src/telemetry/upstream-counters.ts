@@ -26,6 +26,7 @@ const failureReasons: readonly ExchangeFailure[] = [
   'refused_connection',
   'malformed',
   'closed',
+  'exhausted',
 ];
 
 /** What is counted of one upstream. */

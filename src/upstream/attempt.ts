@@ -12,7 +12,7 @@ import type { Sanitized } from '../dns/sanitize.ts';
 import { CheckedExchange } from './checked-exchange.ts';
 import type { UpstreamContext } from './context.ts';
 import { refusesWithoutQuestion } from './response-check.ts';
-import type { ServerTransport } from './server-address.ts';
+import type { ServerTransport } from '../base/server-address.ts';
 import type { Server } from './server.ts';
 
 /**

@@ -5,8 +5,8 @@ import type { MismatchKind } from './observer.ts';
 import { encodeQuery, mixCase } from './query-message.ts';
 import type { QueryShape } from './query-message.ts';
 import { mismatchOf } from './response-check.ts';
-import { formatServer } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
+import { formatServer } from '../base/server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 
 /** What is asked, of whom, and how. */
 export interface ExchangePlan {

@@ -1,5 +1,5 @@
 import type { ExchangeFailure } from '../base/errors.ts';
-import type { ServerAddress } from './server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 
 /** What a transport tells of an exchange; never before `send` has returned, never after `close`. */
 export interface ExchangeHandlers {

@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { canonicalHost, isHostName } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
+import { canonicalHost, isHostName } from '../base/server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 
 /** Looks the addresses of a host name up; rejects when that fails. */
 export type ResolveHost = (name: string) => Promise<readonly string[]>;

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { isWildcard } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
-import { canonicalHost } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
+import { canonicalHost } from '../base/server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 
 /**
  * The upstreams that are this resolver itself, as far as addresses tell: one where it listens, or

@@ -1,8 +1,8 @@
 import { byteAt } from '../base/bytes.ts';
 import { formatName, lowerName, parentName, parseName } from '../dns/name.ts';
 import type { Strategy, UpstreamOptions } from './options.ts';
-import { parseServer } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
+import { parseServer } from '../base/server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 import type { Server } from './server.ts';
 
 /** The upstreams of a domain and all below it. */

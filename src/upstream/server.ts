@@ -4,8 +4,8 @@ import type { UpstreamContext } from './context.ts';
 import { Habits } from './habits.ts';
 import { Health } from './health.ts';
 import { RoundTrip } from './round-trip.ts';
-import { formatServer } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
+import { formatServer } from '../base/server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 
 /** How an upstream that is out is asked whether it is back. */
 export type Recheck = (server: Server, state: 'down' | 'loop') => void;

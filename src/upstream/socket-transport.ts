@@ -1,6 +1,6 @@
 import { formatAddress } from '../base/address.ts';
 import type { Exchange, ExchangeHandlers, ExchangeTransport } from './exchange.ts';
-import type { ServerAddress } from './server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 import { TcpPool } from './tcp-pool.ts';
 import type { TcpPoolDeps } from './tcp-pool.ts';
 import { UdpExchange } from './udp-exchange.ts';

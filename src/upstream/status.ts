@@ -1,7 +1,7 @@
 import type { UpstreamContext } from './context.ts';
 import type { ServerState } from './health-board.ts';
 import type { Route } from './routes.ts';
-import type { ServerTransport } from './server-address.ts';
+import type { ServerTransport } from '../base/server-address.ts';
 import type { Server } from './server.ts';
 
 /** What the admin API says of an upstream, once for each route that uses it. */

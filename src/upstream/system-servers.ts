@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalHost, formatServer } from './server-address.ts';
+import { canonicalHost, formatServer } from '../base/server-address.ts';
 
 /**
  * The name servers of a `resolv.conf`, each as text for `parseServer`, in order and without

@@ -3,7 +3,7 @@ import type { ExchangeFailure } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Exchange, ExchangeHandlers } from './exchange.ts';
 import type { TcpOptions } from './options.ts';
-import type { ServerAddress } from './server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { ConnectionEnd, TcpQuery } from './tcp-connection.ts';
 

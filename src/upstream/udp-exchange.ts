@@ -3,7 +3,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { describeError } from '../base/errors.ts';
 import type { Exchange, ExchangeHandlers } from './exchange.ts';
-import type { ServerAddress } from './server-address.ts';
+import type { ServerAddress } from '../base/server-address.ts';
 import { reasonOf } from './system-failure.ts';
 
 /**

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MalformedAddress } from '../../src/base/errors.ts';
-import { formatUpstream, parseHttpAddress, parseUpstream } from '../../src/config/addresses.ts';
+import { formatServer, parseServer } from '../../src/base/server-address.ts';
+import { parseHttpAddress } from '../../src/config/addresses.ts';
 import { editDistance, nearest } from '../../src/config/nearest.ts';
 import { formatSize, parseSize } from '../../src/config/values.ts';
 
@@ -42,16 +43,16 @@ describe('upstream addresses', () => {
     ['udp://dns.example', { transport: 'udp', host: 'dns.example', port: 53 }, 'dns.example:53'],
     ['tcp://1.1.1.1', { transport: 'tcp', host: '1.1.1.1', port: 53 }, 'tcp://1.1.1.1:53'],
   ])('%s', (text, expected, canonical) => {
-    const upstream = parseUpstream(text);
+    const upstream = parseServer(text);
     expect(upstream).toEqual(expected);
-    expect(formatUpstream(upstream)).toBe(canonical);
-    expect(parseUpstream(canonical)).toEqual(upstream);
+    expect(formatServer(upstream)).toBe(canonical);
+    expect(parseServer(canonical)).toEqual(upstream);
   });
 
   test.each(['', 'x://1.1.1.1', '1.1.1.1:0', '1.1.1.1:65536', 'a b', '[1.1.1.1]:53', 'tcp://'])(
     '%j is refused',
     (text) => {
-      expect(() => parseUpstream(text)).toThrow(MalformedAddress);
+      expect(() => parseServer(text)).toThrow(MalformedAddress);
     },
   );
 

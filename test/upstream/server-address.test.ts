@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MalformedAddress } from '../../src/base/errors.ts';
 import { addressesLeadingBack } from '../../src/upstream/leading-back.ts';
-import { formatServer, isHostName, parseServer } from '../../src/upstream/server-address.ts';
+import { formatServer, isHostName, parseServer } from '../../src/base/server-address.ts';
 import { systemServers } from '../../src/upstream/system-servers.ts';
 
 describe('an upstream in text', () => {

@@ -1,7 +1,7 @@
 import { isIP, SocketAddress as NodeAddress } from 'node:net';
-import { formatAddress, parseHostPort } from '../base/address.ts';
-import type { SocketAddress } from '../base/address.ts';
-import { MalformedAddress } from '../base/errors.ts';
+import { formatAddress, parseHostPort } from './address.ts';
+import type { SocketAddress } from './address.ts';
+import { MalformedAddress } from './errors.ts';
 
 /** RFC 1035 section 4.2. */
 const dnsPort = 53;
