@@ -12,7 +12,10 @@ const config: Config = {
   },
   collectCoverageFrom: ['src/**/*.ts'],
   coverageProvider: 'v8',
-  coverageReporters: ['text', 'json-summary'],
+  coverageReporters: ['text-summary', 'json-summary'],
+  reporters: ['default'],
+  /** Tests open sockets and measure time; more of them at once than cores would disturb each other. */
+  maxWorkers: 2,
   testTimeout: 20_000,
 };
 
