@@ -121,4 +121,5 @@ export const extendedErrorCode = {
   NETWORK_ERROR: 23,
   INVALID_DATA: 24,
   SYNTHESIZED: 29,
+  INVALID_QUERY_TYPE: 30,
 } as const;

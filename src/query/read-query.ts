@@ -16,7 +16,7 @@ import { readRecords } from '../dns/records.ts';
 import type { ReceivedRecords } from '../dns/records.ts';
 import type { Arrival, Query } from './query.ts';
 
-/** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.3, `OPT` by RFC 6891. */
+/** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.5, `OPT` by RFC 6891. */
 const malformedTypes = new Set<number>([0, recordType.OPT, recordType.NXNAME]);
 
 /** What is to be answered at once; the octets have at least a header. */
@@ -48,18 +48,18 @@ export type RejectReason =
 /** Label values of `heimdall_queries_dropped_total`. */
 export type DropReason = 'runt' | 'response';
 
-/** What is understood but not served, for the client to read (RFC 8914 section 4.22). */
-const unsupported: Partial<Record<RejectReason, string>> = {
-  opcode: 'only queries are served',
-  class: 'only class IN is served',
+/** What the client may read of the reason (RFC 8914 section 4.22, RFC 9824 section 3.5). */
+const explanations: Partial<Record<RejectReason, ExtendedError>> = {
+  opcode: { code: extendedErrorCode.NOT_SUPPORTED, text: 'only queries are served' },
+  class: { code: extendedErrorCode.NOT_SUPPORTED, text: 'only class IN is served' },
+  type: { code: extendedErrorCode.INVALID_QUERY_TYPE, text: '' },
 };
 
 type OptRead = { readonly kind: 'edns'; readonly edns: Edns | undefined } | Rejection;
 
 function reject(code: number, reason: RejectReason, edns?: Edns): Rejection {
-  const text = unsupported[reason];
-  const extendedErrors =
-    text === undefined ? [] : [{ code: extendedErrorCode.NOT_SUPPORTED, text }];
+  const explanation = explanations[reason];
+  const extendedErrors = explanation === undefined ? [] : [explanation];
   return { kind: 'reject', code, reason, edns, extendedErrors };
 }
 

@@ -1,4 +1,4 @@
-import { byteAt } from '../base/bytes.ts';
+import { byteAt, uint16At } from '../base/bytes.ts';
 import type { Answer } from '../dns/answer.ts';
 import { ednsOption } from '../dns/codes.ts';
 import { encodeOpt, extendedErrorOption, udpSizeMin } from '../dns/edns.ts';
@@ -16,9 +16,9 @@ import {
   messageLengthMax,
   putCounts,
   putHeaderResponseCode,
-  questionEnd,
   setTtls,
 } from '../dns/message.ts';
+import { readQuestion } from '../dns/question.ts';
 import type { Outcome } from './outcome.ts';
 import type { Query } from './query.ts';
 import type { Rejection } from './read-query.ts';
@@ -63,11 +63,12 @@ export function encodeReply(
 /** A response to octets that are no query of ours: header, the question where it can be read, OPT. */
 export function encodeRejection(wire: Buffer, rejection: Rejection, limits: ReplyLimits): Buffer {
   const { code, edns, extendedErrors } = rejection;
-  const end = questionEnd(wire, wire.length);
-  const body = Buffer.from(wire.subarray(0, end < 0 ? headerLength : end));
+  const hasOne = uint16At(wire, 4) === 1;
+  const end = hasOne ? readQuestion(wire, headerLength)?.end : undefined;
+  const body = Buffer.from(wire.subarray(0, end ?? headerLength));
   body[2] = flagResponse | (byteAt(wire, 2) & ~flagTruncated & ~flagAuthoritative);
   body[3] = flagRecursionAvailable | (byteAt(wire, 3) & flagCheckingDisabled);
-  body.writeUInt16BE(end < 0 ? 0 : 1, 4);
+  body.writeUInt16BE(end === undefined ? 0 : 1, 4);
   putCounts(body, 0, 0, 0);
   putHeaderResponseCode(body, code);
   const options = extendedErrors.map(extendedErrorOption);

@@ -1,0 +1,32 @@
+import { startReplica } from '../support/replica.ts';
+import type { TestReplica } from '../support/replica.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import type { Script } from '../support/scripted-upstream.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+/** A replica on time that stands still, and the upstream that it asks. */
+export interface World {
+  readonly replica: TestReplica;
+  readonly upstream: ScriptedUpstream;
+  readonly clock: VirtualClock;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts one; `set` holds options by their path. */
+export async function startWorld(
+  script?: Script,
+  set: Readonly<Record<string, string>> = {},
+): Promise<World> {
+  const clock = new VirtualClock();
+  const upstream = await ScriptedUpstream.start(script === undefined ? {} : { script });
+  const replica = await startReplica({ upstreams: [upstream.text], set, clock });
+  return {
+    replica,
+    upstream,
+    clock,
+    stop: async () => {
+      await replica.stop();
+      await upstream.stop();
+    },
+  };
+}
