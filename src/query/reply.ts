@@ -54,9 +54,11 @@ export function encodeReply(
   const body = outcome.kind === 'answer' ? answerBody(query, outcome) : emptyBody(query);
   if (outcome.kind === 'failure') putHeaderResponseCode(body, code);
   copyQueryBits(body, query);
-  const opt = query.edns === undefined ? undefined : optFor(query, outcome, limits, code);
   const sizeMax = responseBytesMax(query, limits);
-  if (body.length + (opt?.length ?? 0) <= sizeMax) return withOpt(body, opt);
+  const opts = query.edns === undefined ? [undefined] : optsFor(query, outcome, limits, code);
+  for (const opt of opts) {
+    if (body.length + (opt?.length ?? 0) <= sizeMax) return withOpt(body, opt);
+  }
   return truncate(body, query, limits, code);
 }
 
@@ -106,19 +108,40 @@ function copyQueryBits(body: Buffer, query: Query): void {
   body[3] = byteAt(body, 3) | (byteAt(query.wire, 3) & flagCheckingDisabled);
 }
 
-function optFor(query: Query, outcome: Outcome, limits: ReplyLimits, code: number): Buffer {
-  const options: EdnsOption[] = [];
-  if (outcome.kind !== 'drop') options.push(...outcome.extendedErrors.map(extendedErrorOption));
-  for (const { code: asked, data } of query.edns?.options ?? []) {
-    if (asked === ednsOption.HEIMDALL_LAYER && data.length === 0 && outcome.kind !== 'drop') {
-      const detail = outcome.detail === undefined ? '' : ` ${outcome.detail}`;
-      options.push({ code: asked, data: Buffer.from(`${outcome.layer}${detail}`) });
-    }
-    if (asked === ednsOption.TCP_KEEPALIVE && query.transport === 'tcp') {
-      options.push(keepaliveOption(limits));
-    }
+/**
+ * The OPT records that will do, the fullest first: an extended error is an extra, for which nothing
+ * is truncated; its text goes first, then the error itself (RFC 8914 section 3).
+ */
+function* optsFor(
+  query: Query,
+  outcome: Exclude<Outcome, { kind: 'drop' }>,
+  limits: ReplyLimits,
+  code: number,
+): Generator<Buffer> {
+  const { extendedErrors } = outcome;
+  const asked = askedOptions(query, outcome, limits);
+  const bare = extendedErrors.map((error) => ({ code: error.code, text: '' }));
+  for (const errors of [extendedErrors, bare, []]) {
+    const options = [...errors.map(extendedErrorOption), ...asked];
+    yield plainOpt(query.edns, limits, code, options);
   }
-  return plainOpt(query.edns, limits, code, options);
+}
+
+/** What the client asked for by options of its own, once each. */
+function askedOptions(
+  query: Query,
+  { layer, detail }: Exclude<Outcome, { kind: 'drop' }>,
+  limits: ReplyLimits,
+): EdnsOption[] {
+  const asked = query.edns?.options ?? [];
+  const options: EdnsOption[] = [];
+  if (asked.some(({ code, data }) => code === ednsOption.HEIMDALL_LAYER && data.length === 0)) {
+    const text = detail === undefined ? layer : `${layer} ${detail}`;
+    options.push({ code: ednsOption.HEIMDALL_LAYER, data: Buffer.from(text) });
+  }
+  const wantsKeepalive = asked.some(({ code }) => code === ednsOption.TCP_KEEPALIVE);
+  if (wantsKeepalive && query.transport === 'tcp') options.push(keepaliveOption(limits));
+  return options;
 }
 
 /** The server's idle timeout in units of 100 ms (RFC 7828 section 3.1). */

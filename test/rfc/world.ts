@@ -9,8 +9,13 @@ export interface World {
   readonly replica: TestReplica;
   readonly upstream: ScriptedUpstream;
   readonly clock: VirtualClock;
+  /** Forgets what the upstream was asked. */
+  readonly resetQueries: () => void;
   readonly stop: () => Promise<void>;
 }
+
+/** What would make tests hard to read: questions in mixed case, and answers fetched early. */
+const quiet = { 'upstream.caseRandomization': 'false', 'cache.prefetch.enabled': 'false' };
 
 /** Starts one; `set` holds options by their path. */
 export async function startWorld(
@@ -19,11 +24,16 @@ export async function startWorld(
 ): Promise<World> {
   const clock = new VirtualClock();
   const upstream = await ScriptedUpstream.start(script === undefined ? {} : { script });
-  const replica = await startReplica({ upstreams: [upstream.text], set, clock });
+  const replica = await startReplica({
+    upstreams: [upstream.text],
+    set: { ...quiet, ...set },
+    clock,
+  });
   return {
     replica,
     upstream,
     clock,
+    resetQueries: () => void upstream.queries.splice(0),
     stop: async () => {
       await replica.stop();
       await upstream.stop();
