@@ -122,7 +122,9 @@ interface Parts {
 
 function assemble(message: Buffer, parts: Parts): Sanitized {
   const { chain, kind, options, records } = parts;
-  const answer = chain.records.map((record) => ({ record, ttlSeconds: record.ttlSeconds }));
+  const answer = chain.records
+    .filter((record) => belongsInAnswer(record, parts))
+    .map((record) => ({ record, ttlSeconds: record.ttlSeconds }));
   const authority = records.authority
     .filter((record) => belongsInAuthority(message, record, parts))
     .map((record) => ({ record, ttlSeconds: record.ttlSeconds }));
@@ -149,6 +151,12 @@ function assemble(message: Buffer, parts: Parts): Sanitized {
       extendedErrors: parts.extendedErrors,
     },
   };
+}
+
+/** Signatures are for those who asked for them: with DO, or by type (RFC 4035 section 3.2.1). */
+function belongsInAnswer({ type }: ReceivedRecord, { question, options }: Parts): boolean {
+  if (type !== recordType.RRSIG || options.dnssecOk) return true;
+  return question.type === recordType.RRSIG || question.type === recordType.ANY;
 }
 
 /**
