@@ -1,0 +1,33 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram } from '../support/installed.ts';
+import { zoneName } from '../support/query-file.ts';
+import { ServerProcess } from '../support/server-process.ts';
+import type { Peer, PeerSetting } from './peer.ts';
+
+export const dnsdist: Peer = {
+  name: 'dnsdist',
+  isResolver: true,
+  unavailable: () => (findProgram('dnsdist') === undefined ? 'not installed' : undefined),
+  start: (setting) => {
+    const file = join(setting.directory, 'dnsdist.conf');
+    writeFileSync(file, configuration(setting));
+    const program = findProgram('dnsdist') ?? 'dnsdist';
+    const command = [program, '--supervised', '--disable-syslog', '-C', file];
+    return ServerProcess.start('dnsdist', setting.port, command);
+  },
+};
+
+/** Two sockets, a thread each. The name of the health check must exist at the upstream. */
+function configuration({ port, metricsPort, upstreamPort, cacheEntries }: PeerSetting): string {
+  const address = `127.0.0.1:${String(port)}`;
+  return `addLocal("${address}", { reusePort = true })
+addLocal("${address}", { reusePort = true })
+setACL({ "127.0.0.0/8" })
+setSecurityPollSuffix("")
+newServer({ address = "127.0.0.1:${String(upstreamPort)}", checkName = "${zoneName}" })
+getPool(""):setCache(newPacketCache(${String(cacheEntries)}, { maxTTL = 86400 }))
+setWebserverConfig({ acl = "127.0.0.0/8", statsRequireAuthentication = false })
+webserver("127.0.0.1:${String(metricsPort)}")
+`;
+}
