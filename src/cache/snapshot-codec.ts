@@ -1,7 +1,8 @@
+import { byteAt } from '../base/bytes.ts';
 import { SnapshotRefused } from '../base/errors.ts';
 import { encodeOptions, extendedErrorOption, extendedErrorsOf, readOptions } from '../dns/edns.ts';
-import { headerLength } from '../dns/message.ts';
-import { keyLengthMax, keySuffixLength } from '../dns/question.ts';
+import { flagResponse, headerLength } from '../dns/message.ts';
+import { keyLengthMax, keySuffixLength, readQuestion } from '../dns/question.ts';
 import { readRecords } from '../dns/records.ts';
 import * as layout from './entry-layout.ts';
 import type { StoredEntry } from './stored-entry.ts';
@@ -94,7 +95,9 @@ export function* decodeSnapshotEntries(file: Buffer): Generator<SnapshotEntry> {
     const errors = readOptions(file.subarray(errorsStart, next));
     const key = file.subarray(keyStart, answerStart);
     const wire = file.subarray(answerStart, errorsStart);
-    if (errors === undefined || !isKey(key) || !isAnswer(wire)) {
+    const ttlsRightAtWallMs = file.readDoubleBE(at + 8);
+    const isWhole = errors !== undefined && Number.isFinite(ttlsRightAtWallMs);
+    if (!isWhole || !isKey(key) || !isAnswer(wire, key)) {
       throw new SnapshotRefused('an entry is malformed');
     }
     const flags = file.readUInt16BE(at + 6);
@@ -107,7 +110,7 @@ export function* decodeSnapshotEntries(file: Buffer): Generator<SnapshotEntry> {
         authenticData: (flags & layout.flagAuthenticData) !== 0,
         extendedErrors: extendedErrorsOf(errors),
       },
-      ttlsRightAtWallMs: file.readDoubleBE(at + 8),
+      ttlsRightAtWallMs,
     };
     at = next;
   }
@@ -117,7 +120,14 @@ function isKey(key: Buffer): boolean {
   return key.length > keySuffixLength && key.length <= keyLengthMax;
 }
 
-/** The digest says that the octets are ours; this, that they are what the hot path relies on. */
-function isAnswer(wire: Buffer): boolean {
-  return wire.length > headerLength && readRecords(wire)?.end === wire.length;
+/**
+ * The digest says that the octets are ours; this, that they are what the hot path relies on: a
+ * response to the question of the key, with nothing behind its authority section.
+ */
+function isAnswer(wire: Buffer, key: Buffer): boolean {
+  const records = readRecords(wire);
+  if (records?.end !== wire.length || records.additional.length > 0) return false;
+  const name = readQuestion(wire, headerLength)?.question.name;
+  const isOfKey = name?.equals(key.subarray(0, -keySuffixLength)) === true;
+  return isOfKey && (byteAt(wire, 2) & flagResponse) !== 0;
 }

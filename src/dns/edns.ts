@@ -8,6 +8,10 @@ export const optFixedLength = 11;
 /** DO, the highest bit of the flags (RFC 3225). */
 export const dnssecOkBit = 0x8000;
 
+/** An honest response has one or two extended errors, with a few sentences each. */
+const extendedErrorsMax = 8;
+const errorTextBytesMax = 1024;
+
 /** What an OPT record says (RFC 6891 section 6.1). */
 export interface Edns {
   /** The sender's UDP payload size in octets, at least 512. */
@@ -84,11 +88,18 @@ export function encodeOpt(edns: Edns): Buffer {
   return record;
 }
 
-/** The extended errors among the options; an option too short for its code is passed over. */
+/**
+ * The extended errors among the options; an option too short for its code is passed over, and what
+ * is more or longer than anybody reads is cut off: they are kept and passed on.
+ */
 export function extendedErrorsOf(options: readonly EdnsOption[]): ExtendedError[] {
   return options
     .filter(({ code, data }) => code === ednsOption.EXTENDED_ERROR && data.length >= 2)
-    .map(({ data }) => ({ code: data.readUInt16BE(0), text: data.toString('utf8', 2) }));
+    .slice(0, extendedErrorsMax)
+    .map(({ data }) => ({
+      code: data.readUInt16BE(0),
+      text: data.toString('utf8', 2, 2 + errorTextBytesMax),
+    }));
 }
 
 /** An extended error as an option. */

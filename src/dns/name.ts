@@ -6,6 +6,12 @@ export const nameLengthMax = 255;
 /** A label has at most 63 octets (RFC 1035 2.3.4). */
 export const labelLengthMax = 63;
 
+/**
+ * A compressor puts at least one label in front of each pointer, and a name has at most 127: more
+ * pointers are made to keep the reader busy.
+ */
+const pointersMax = 127;
+
 const pointerMask = 0xc0;
 const dot = 0x2e;
 const backslash = 0x5c;
@@ -28,7 +34,7 @@ export function nameEnd(message: Uint8Array, offset: number, end: number): numbe
 
 /**
  * Copies the name at `offset` without compression into `out`. Pointers must lead strictly
- * backwards (RFC 1035 4.1.4), hence no loop.
+ * backwards (RFC 1035 4.1.4), hence no loop, and there are at most 127 of them.
  * @returns its length in octets, or -1 when it is malformed or longer than 255 octets
  */
 export function expandName(
@@ -40,10 +46,11 @@ export function expandName(
   let at = offset;
   let lowest = offset;
   let written = 0;
+  let pointers = 0;
   while (at < end) {
     const length = byteAt(message, at);
     if ((length & pointerMask) === pointerMask) {
-      if (at + 2 > end) return -1;
+      if (at + 2 > end || ++pointers > pointersMax) return -1;
       const target = uint16At(message, at) & 0x3fff;
       if (target >= lowest || target < 12) return -1;
       lowest = target;

@@ -3,7 +3,7 @@ import { MalformedMessage } from '../base/errors.ts';
 import { coveredType, followChain } from './answer-chain.ts';
 import type { AnswerChain } from './answer-chain.ts';
 import type { Answer, AnswerKind } from './answer.ts';
-import { classIn, recordType, responseCode } from './codes.ts';
+import { classIn, extendedErrorCode, recordType, responseCode } from './codes.ts';
 import { extendedErrorsOf, readEdns } from './edns.ts';
 import type { Edns, ExtendedError } from './edns.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -15,7 +15,7 @@ import {
   headerResponseCode,
   putCounts,
 } from './message.ts';
-import { isAtOrBelow } from './name.ts';
+import { isAtOrBelow, lowerName } from './name.ts';
 import type { Question } from './question.ts';
 import { readRdata } from './rdata.ts';
 import { readRecords } from './records.ts';
@@ -41,13 +41,23 @@ export type Sanitized =
   | { readonly kind: 'answer'; readonly answer: Answer; readonly recordsRemoved: number }
   | {
       readonly kind: 'failure';
-      /** The response code, with the bits of its OPT record; SERVFAIL for a referral. */
+      /**
+       * The response code, with the bits of its OPT record; SERVFAIL for a referral, and for
+       * aliases that lead nowhere: that is the fault of a domain, not of the upstream.
+       */
       readonly code: number;
       readonly extendedErrors: readonly ExtendedError[];
       /** Whether the response had an OPT record: without one the upstream may not know EDNS. */
       readonly edns: boolean;
       readonly referral: boolean;
     };
+
+const endlessChain = {
+  code: responseCode.SERVFAIL,
+  extendedErrors: [
+    { code: extendedErrorCode.INVALID_DATA, text: 'a chain of aliases without end' },
+  ],
+};
 
 /** A record chosen to be kept, with the TTL it will have. */
 interface Kept {
@@ -76,8 +86,7 @@ export function sanitizeResponse(
     return { ...failure, referral: false };
   }
   const chain = followChain(message, records.answer, question);
-  if (chain === undefined)
-    throw new MalformedMessage('a response has a chain of aliases without end');
+  if (chain === undefined) return { ...failure, ...endlessChain, referral: false };
   const kind = kindOf(code, chain);
   if (kind !== 'positive' && isReferral(message, records, chain)) {
     return { ...failure, code: responseCode.SERVFAIL, referral: true };
@@ -215,7 +224,7 @@ function levelRrsets(message: Buffer, section: readonly Kept[]): void {
 
 function rrsetKey(message: Buffer, record: ReceivedRecord): string {
   const type = record.type === recordType.RRSIG ? -coveredType(message, record) : record.type;
-  return `${String(type)} ${record.owner.toString('latin1').toLowerCase()}`;
+  return `${String(type)} ${lowerName(record.owner).toString('latin1')}`;
 }
 
 /** The lowest TTL; 0, hence not kept, for a negative answer without SOA (RFC 2308 section 5). */

@@ -67,11 +67,23 @@ describe('health of an upstream', () => {
 
   test('garbage is a failure', async () => {
     const { transport, settle } = given();
+    transport.scripts.set(a, ({ wire }) => {
+      const raw = Buffer.concat([wire, Buffer.from([0xc0, 12])]);
+      raw[2] = 0x81;
+      raw[7] = 1;
+      return { raw };
+    });
+    for (let i = 0; i < 3; i++) await settle(`n${String(i)}.example`);
+    expect(stateOf(a)).toMatchObject({ state: 'down', lastFailure: 'malformed' });
+  });
+
+  test('aliases that lead nowhere are the fault of their domain', async () => {
+    const { transport, settle } = given();
     transport.scripts.set(a, ({ name }) => ({
       answers: [{ type: 'CNAME', name, ttl: 60, data: name }],
     }));
-    for (let i = 0; i < 3; i++) await settle(`n${String(i)}.example`);
-    expect(stateOf(a)).toMatchObject({ state: 'down', lastFailure: 'malformed' });
+    for (let i = 0; i < 9; i++) await settle(`n${String(i)}.example`);
+    expect(stateOf(a)).toMatchObject({ state: 'up', lastFailure: 'SERVFAIL' });
   });
 
   test('twenty SERVFAIL in a row put it out, an answer between them does not', async () => {
