@@ -99,7 +99,7 @@ export class Resolver {
       lease: new LeaseStage(coordination.lease),
       forward: this.upstreams.stage,
     });
-    this.#prefetcher = new Prefetcher(this.cache, fetch, clock);
+    this.#prefetcher = new Prefetcher(this.cache, this.#failures, fetch, clock);
     this.hotPath = new HotPath(this.cache, this.counters, clock, 0);
     this.responder = new Responder(resolve, clock, this.arrivals, replyOptions(config));
     this.#tuneHotPath(config);

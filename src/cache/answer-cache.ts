@@ -75,7 +75,7 @@ export class AnswerCache {
   ): number {
     const store = this.#store;
     let entry = store.find(key, keyLength);
-    if (entry < 0) {
+    if (entry < 0 || store.expiresAtMs(entry) <= nowMs) {
       putUint16(key, keyLength - keySuffixLength, typeOfNxdomain);
       entry = store.find(key, keyLength);
       if (entry < 0) return 0;
@@ -91,7 +91,7 @@ export class AnswerCache {
 
   /** What is known of a key, fresh or expired; counted as a use when `use` is set. */
   recall(key: Buffer, nowMs: number, use: boolean): Recollection | undefined {
-    const entry = this.#findEither(key);
+    const entry = this.#findEither(key, nowMs);
     if (entry < 0) return undefined;
     const expiredForMs = nowMs - this.#store.expiresAtMs(entry);
     if (use) this.#use(entry, -expiredForMs);
@@ -154,10 +154,19 @@ export class AnswerCache {
     return this.#store.put(key, answer, nowMs, ageSeconds);
   }
 
-  #findEither(key: Buffer): number {
-    const entry = this.#store.find(key, key.length);
-    if (entry >= 0) return entry;
-    return this.#store.find(nxdomainKey(key), key.length);
+  /** The answer of a key or the NXDOMAIN of its name: the fresh one, else the one fetched last. */
+  #findEither(key: Buffer, nowMs: number): number {
+    const store = this.#store;
+    const own = store.find(key, key.length);
+    if (own >= 0 && store.expiresAtMs(own) > nowMs) return own;
+    const nxdomain = store.find(nxdomainKey(key), key.length);
+    if (own < 0 || nxdomain < 0) return Math.max(own, nxdomain);
+    if (store.expiresAtMs(nxdomain) > nowMs) return nxdomain;
+    return this.#fetchedAtMs(own) > this.#fetchedAtMs(nxdomain) ? own : nxdomain;
+  }
+
+  #fetchedAtMs(entry: number): number {
+    return this.#store.expiresAtMs(entry) - this.#store.ttlSeconds(entry) * 1000;
   }
 
   #use(entry: number, remainingMs: number): void {

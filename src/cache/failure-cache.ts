@@ -13,6 +13,7 @@ export interface FailurePolicy {
 
 interface Failed {
   readonly outcome: Outcome & { kind: 'failure' };
+  readonly failedAtMs: number;
   readonly retryAtMs: number;
   readonly failuresInARow: number;
 }
@@ -37,17 +38,26 @@ export class FailureCache {
     this.#policy = policy;
   }
 
-  /** The failure of a question that must not be asked again yet. */
-  current(key: QuestionKey, nowMs: number): (Outcome & { kind: 'failure' }) | undefined {
+  /**
+   * The failure of a question that must not be asked again yet.
+   * @param memoryMs how long ago it may be at most, where somebody forgets sooner
+   */
+  current(
+    key: QuestionKey,
+    nowMs: number,
+    memoryMs = Number.POSITIVE_INFINITY,
+  ): (Outcome & { kind: 'failure' }) | undefined {
     const failed = this.#failed.get(key);
-    return failed !== undefined && nowMs < failed.retryAtMs ? failed.outcome : undefined;
+    if (failed === undefined || nowMs >= failed.retryAtMs) return undefined;
+    return nowMs - failed.failedAtMs < memoryMs ? failed.outcome : undefined;
   }
 
   note(key: QuestionKey, outcome: Outcome & { kind: 'failure' }, nowMs: number): void {
     const failuresInARow = (this.#failed.get(key)?.failuresInARow ?? 0) + 1;
     const { failureTtlSeconds, failureTtlMaxSeconds } = this.#policy;
     const seconds = Math.min(failureTtlSeconds * 2 ** (failuresInARow - 1), failureTtlMaxSeconds);
-    this.#failed.set(key, { outcome, failuresInARow, retryAtMs: nowMs + seconds * 1000 });
+    const retryAtMs = nowMs + seconds * 1000;
+    this.#failed.set(key, { outcome, failuresInARow, failedAtMs: nowMs, retryAtMs });
   }
 
   forget(key: QuestionKey): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
+import { answerTo } from '../dns/answer-to.ts';
 import { parentName } from '../dns/name.ts';
 import { encodeKey, typeOfNxdomain } from '../dns/question.ts';
 import type { Outcome } from '../query/outcome.ts';
@@ -84,7 +85,8 @@ export class RecallStage implements Stage {
     const cut = this.#policy.nxdomainCut ? this.#nxdomainAbove(query, nowMs) : undefined;
     if (cut !== undefined) {
       this.#nxdomainCuts++;
-      return freshOutcome(cut);
+      const answer = answerTo(query.question, cut.entry.answer);
+      return freshOutcome({ ...cut, entry: { ...cut.entry, answer } });
     }
     if (found !== undefined && isUsableStale(found, this.#policy.stale)) {
       return this.#refreshOrStale(query, found, next);
@@ -105,16 +107,24 @@ export class RecallStage implements Stage {
   async #refreshOrStale(query: Query, found: Recollection, next: Next): Promise<Outcome> {
     const { stale } = this.#policy;
     const nowMs = this.#clock.nowMs();
+    const recheckMs = stale.recheckSeconds * 1000;
+    // Not for longer than the pause, however long failures are remembered: with an answer to fall
+    // back on, a question in half a minute finds out soon when an outage is over.
+    const failed = this.#failures.current(query.keyText, nowMs, recheckMs);
+    if (failed !== undefined) return this.#serveStale(found, failed.extendedErrors);
     if (this.#recheck.isTooEarly(query.keyText, nowMs)) return this.#serveStale(found, []);
     this.#misses++;
-    const fetched = await this.#race(next({ ...query, purpose: 'refresh' }), stale.clientTimeoutMs);
-    if (fetched !== tooSlow && fetched.kind === 'answer') {
-      this.#recheck.forget(query.keyText);
-      return fetched;
-    }
-    if (fetched !== tooSlow && fetched.kind === 'drop') return fetched;
-    this.#recheck.postpone(query.keyText, this.#clock.nowMs() + stale.recheckSeconds * 1000);
+    const fetched = await this.#race(this.#refresh(query, next), stale.clientTimeoutMs);
+    if (fetched !== tooSlow && fetched.kind !== 'failure') return fetched;
+    this.#recheck.postpone(query.keyText, this.#clock.nowMs() + recheckMs);
     return this.#serveStale(found, fetched === tooSlow ? [] : fetched.extendedErrors);
+  }
+
+  /** However late its answer comes, it ends the pause. */
+  async #refresh(query: Query, next: Next): Promise<Outcome> {
+    const outcome = await next({ ...query, purpose: 'refresh' });
+    if (outcome.kind === 'answer') this.#recheck.forget(query.keyText);
+    return outcome;
   }
 
   #serveStale(found: Recollection, reasons: Parameters<typeof staleOutcome>[2]): Outcome {
