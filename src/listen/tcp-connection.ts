@@ -65,7 +65,6 @@ export class TcpConnection {
     this.client = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => this.#work());
     socket.on('end', () => this.#end());
     socket.on('error', () => socket.destroy());
   }
@@ -178,6 +177,8 @@ export class TcpConnection {
     if (this.#socket.destroyed || !this.#socket.writable) return;
     this.#socket.write(octets, () => {
       this.#progressAtMs = this.#clock.nowMs();
+      // Not on 'drain', which comes only where the stream's own mark was passed: ours may be lower.
+      if (this.#socket.isPaused()) this.#work();
     });
     if (this.#socket.writableLength > this.#options().writeBufferBytesMax) {
       this.#dependencies.observer.countDropped('slow_reader');

@@ -11,6 +11,7 @@ export interface World {
   readonly clock: VirtualClock;
   /** Forgets what the upstream was asked. */
   readonly resetQueries: () => void;
+  readonly stopUpstream: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -21,11 +22,14 @@ const quiet = { 'upstream.caseRandomization': 'false', 'cache.prefetch.enabled':
 export async function startWorld(
   script?: Script,
   set: Readonly<Record<string, string>> = {},
+  transport: 'udp' | 'tcp' = 'udp',
 ): Promise<World> {
   const clock = new VirtualClock();
   const upstream = await ScriptedUpstream.start(script === undefined ? {} : { script });
+  let stopped: Promise<void> | undefined;
+  const stopUpstream = (): Promise<void> => (stopped ??= upstream.stop());
   const replica = await startReplica({
-    upstreams: [upstream.text],
+    upstreams: [`${transport}://${upstream.text}`],
     set: { ...quiet, ...set },
     clock,
   });
@@ -34,9 +38,10 @@ export async function startWorld(
     upstream,
     clock,
     resetQueries: () => void upstream.queries.splice(0),
+    stopUpstream,
     stop: async () => {
       await replica.stop();
-      await upstream.stop();
+      await stopUpstream();
     },
   };
 }

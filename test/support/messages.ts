@@ -151,7 +151,7 @@ export function readMessage(wire: Buffer): ReadMessage {
   const flags = wire.readUInt16BE(2);
   const [question] = packet.questions ?? [];
   const options = (opt?.options ?? []).map((option) => ({
-    code: Number(option.code),
+    code: option.code as number,
     data:
       'data' in option && option.data instanceof Uint8Array
         ? Buffer.from(option.data)

@@ -1,0 +1,171 @@
+import type { SocketAddress } from '../../src/base/address.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import type { Answer } from '../../src/dns/answer.ts';
+import { HotPath } from '../../src/listen/hot-path.ts';
+import type { FreshAnswers } from '../../src/listen/hot-path.ts';
+import { Responder } from '../../src/listen/responder.ts';
+import type { ResponderOptions } from '../../src/listen/responder.ts';
+import { TcpListener } from '../../src/listen/tcp-listener.ts';
+import type { TcpListenerOptions } from '../../src/listen/tcp-listener.ts';
+import { UdpListener } from '../../src/listen/udp-listener.ts';
+import type { ListenerDependencies } from '../../src/listen/udp-listener.ts';
+import type { Outcome } from '../../src/query/outcome.ts';
+import { QueryCounters } from '../../src/query/query-counters.ts';
+import type { Query } from '../../src/query/query.ts';
+import { encodeQuery, rawResponse } from '../support/messages.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+export const loopback: SocketAddress = { host: '127.0.0.1', port: 0 };
+
+/** The defaults of the configuration. */
+const tcpDefaults: TcpListenerOptions = {
+  idleTimeoutMs: 10_000,
+  connectionsMax: 1000,
+  connectionsPerClientMax: 100,
+  queriesPerConnectionMax: 100,
+  writeBufferBytesMax: 256 * 1024,
+};
+const responderDefaults: ResponderOptions = {
+  udpResponseBytesMax: 1232,
+  tcpIdleTimeoutMs: 10_000,
+  queriesInFlightMax: 10_000,
+};
+
+/** Counts by the reason that listeners give. */
+export class CountingObserver {
+  readonly counts = new Map<string, number>();
+
+  of(what: string): number {
+    return this.counts.get(what) ?? 0;
+  }
+
+  countRejected(_transport: string, reason: string): void {
+    this.#add(`rejected ${reason}`);
+  }
+
+  countDropped(reason: string): void {
+    this.#add(`dropped ${reason}`);
+  }
+
+  countShed(_transport: string, reason: string): void {
+    this.#add(`shed ${reason}`);
+  }
+
+  countConnectionRefused(reason: string): void {
+    this.#add(`refused ${reason}`);
+  }
+
+  #add(what: string): void {
+    this.counts.set(what, this.of(what) + 1);
+  }
+}
+
+/** Stages that hold every query until the test lets it go. */
+export class HeldStages {
+  readonly queries: Query[] = [];
+  readonly #settle: ((outcome: Outcome) => void)[] = [];
+
+  readonly resolve = (query: Query): Promise<Outcome> => {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.queries.push(query);
+    this.#settle.push(resolve);
+    return promise;
+  };
+
+  /** Answers the query that came as number `index`, with so many octets of data. */
+  answer(index: number, octets = 4): void {
+    const query = this.queries[index];
+    if (query === undefined) throw new Error(`there is no query ${String(index)}`);
+    this.#settle[index]?.(answerTo(query, octets));
+  }
+}
+
+/** An answer with one record of unknown type. */
+export function answerTo(query: Query, octets: number): Outcome {
+  const records = [{ type: query.question.type, rdata: Buffer.alloc(octets, 0x2a) }];
+  const wire = rawResponse(Buffer.concat([query.wire.subarray(0, 12), query.asked]), records);
+  wire.fill(0, 0, 2);
+  wire.writeUInt16BE(0x8080, 2);
+  const answer: Answer = {
+    kind: 'positive',
+    wire,
+    ttlSeconds: 60,
+    authenticData: false,
+    extendedErrors: [],
+  };
+  return { kind: 'answer', answer, ageSeconds: 0, extendedErrors: [], layer: 'upstream' };
+}
+
+/** A cache that has nothing, and one that has the same answer for everybody. */
+const nothingKept: FreshAnswers = { serve: () => 0, lastAuthenticData: false };
+
+/** Answers every question of the hot path with so many octets of data, where they fit. */
+export function keptAnswers(octets: number): FreshAnswers {
+  return {
+    lastAuthenticData: false,
+    serve: (key, keyLength, ...[, out, outStart, bytesMax]) => {
+      const question = Buffer.from(key.subarray(0, keyLength - 1));
+      const query = Buffer.concat([Buffer.alloc(12), question, Buffer.from([0, 1])]);
+      const wire = rawResponse(query, [{ type: 1, rdata: Buffer.alloc(octets, 0x2a) }]);
+      if (wire.length > bytesMax) return 0;
+      out.set(wire, outStart);
+      return wire.length;
+    },
+  };
+}
+
+export interface RigOptions {
+  readonly tcp?: Partial<TcpListenerOptions>;
+  readonly responder?: Partial<ResponderOptions>;
+  readonly kept?: FreshAnswers;
+  readonly address?: SocketAddress;
+  /** By default the stages hold every query. */
+  readonly resolve?: (query: Query) => Promise<Outcome>;
+}
+
+/** What a listener needs, and what a test sees of it. */
+export class Rig {
+  readonly clock = new VirtualClock();
+  readonly observer = new CountingObserver();
+  readonly stages = new HeldStages();
+  readonly responder: Responder;
+  readonly dependencies: ListenerDependencies;
+  readonly #options: RigOptions;
+  #listener: TcpListener | UdpListener | undefined;
+
+  constructor(options: RigOptions = {}) {
+    this.#options = options;
+    const clock: Clock = this.clock;
+    const resolve = options.resolve ?? this.stages.resolve;
+    const limits = { ...responderDefaults, ...options.responder };
+    this.responder = new Responder(resolve, clock, this.observer, limits);
+    const kept = options.kept ?? nothingKept;
+    const hotPath = new HotPath(kept, new QueryCounters(), clock, limits.udpResponseBytesMax);
+    this.dependencies = { hotPath, responder: this.responder, observer: this.observer };
+  }
+
+  async tcp(): Promise<TcpListener> {
+    const options = { ...tcpDefaults, ...this.#options.tcp, ipv6Only: false };
+    const address = this.#options.address ?? loopback;
+    const listener = await TcpListener.open(address, options, this.clock, this.dependencies);
+    this.#listener = listener;
+    return listener;
+  }
+
+  async udp(): Promise<UdpListener> {
+    const options = { receiveBufferBytes: 65_536, ipv6Only: false };
+    const address = this.#options.address ?? loopback;
+    const listener = await UdpListener.open(address, options, this.dependencies);
+    this.#listener = listener;
+    return listener;
+  }
+
+  async stop(): Promise<void> {
+    await this.#listener?.close();
+  }
+}
+
+/** A query whose id is its number. */
+export function numbered(id: number, name = `q${String(id)}.example`): Buffer {
+  return encodeQuery({ name, id });
+}
