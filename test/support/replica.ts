@@ -12,7 +12,7 @@ import { WinstonLog } from '../../src/telemetry/winston-log.ts';
 import { askTcp, askUdp } from './dns-clients.ts';
 import { encodeQuery, readMessage } from './messages.ts';
 import type { QueryParts, ReadMessage } from './messages.ts';
-import { VirtualClock } from './virtual-clock.ts';
+import type { VirtualClock } from './virtual-clock.ts';
 import { within } from './wait-for.ts';
 
 export interface ReplicaOptions {
