@@ -43,6 +43,11 @@ export class LocalStage implements Stage {
     this.#minimalAny = minimalAny;
   }
 
+  /** Whether a name lies in a zone that is answered here. */
+  settles(name: Buffer): boolean {
+    return this.#zoneOf(name) !== undefined;
+  }
+
   handle(query: Query, next: Next): Promise<Outcome> {
     const outcome = this.#answer(query.question);
     return outcome === undefined ? next(query) : Promise.resolve(outcome);
