@@ -21,6 +21,8 @@ import { Readiness } from '../telemetry/readiness.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
+import { gridOf, switchesOf } from './coordination.ts';
+import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import { Listeners } from './listeners.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
@@ -34,6 +36,8 @@ export interface ReplicaDependencies {
   readonly log: WinstonLog;
   readonly surroundings: Surroundings;
   readonly build: BuildFigures;
+  /** In place of Hazelcast. */
+  readonly connectGrid?: ConnectGrid;
 }
 
 /** One replica of the resolver as a process runs it: sockets, HTTP, snapshots, reloads. */
@@ -41,6 +45,7 @@ export class Replica {
   readonly resolver: Resolver;
   readonly #config: Config;
   readonly #dependencies: ReplicaDependencies;
+  readonly #grid: ReplicaGrid | undefined;
   readonly #readiness = new Readiness();
   readonly #reloads: ResultCounter;
   readonly #snapshots: Snapshots;
@@ -57,10 +62,9 @@ export class Replica {
     this.#config = config;
     this.#dependencies = dependencies;
     const chosen = this.#choose(config);
-    this.resolver = new Resolver(config, chosen.options, {
-      ...dependencies,
-      coordination: standalone(),
-    });
+    this.#grid = gridOf(config, dependencies);
+    const coordination = this.#grid?.coordination ?? standalone();
+    this.resolver = new Resolver(config, chosen.options, { ...dependencies, coordination });
     this.#reloads = new ResultCounter(clock);
     this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
     this.#guard = new AdminGuard(config.http.token);
@@ -89,7 +93,9 @@ export class Replica {
       if (http.address !== 'off') {
         this.#httpAddress = await this.#http.start(parseSocketAddress(http.address, 0));
       }
+      this.#grid?.coordination.start();
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
+      this.resolver.forgetLocalNames();
       const { hotPath, responder, arrivals: observer } = this.resolver;
       const parts = { hotPath, responder, observer };
       this.#listeners = await Listeners.open(this.#config, clock, parts);
@@ -99,7 +105,7 @@ export class Replica {
       throw error;
     }
     this.#snapshots.start(cache.snapshot.intervalMs);
-    await this.#watcher.start();
+    this.#watcher.start();
     this.#readiness.clear('starting');
   }
 
@@ -127,6 +133,7 @@ export class Replica {
     this.#snapshots.stop();
     this.resolver.upstreams.stop();
     await this.#listeners?.close();
+    await this.#grid?.coordination.stop();
     if (this.#httpAddress !== undefined) await this.#http.stop();
   }
 
@@ -170,6 +177,7 @@ export class Replica {
     const chosen = this.#choose(config);
     log.level = config.log.level;
     this.#guard.setToken(config.http.token);
+    if (this.#grid !== undefined) this.#grid.coordination.switches.current = switchesOf(config);
     this.#snapshots.start(config.cache.snapshot.intervalMs);
     this.resolver.reconfigure(config, chosen.options).catch((error: unknown) => {
       this.#refuse(error);
@@ -199,6 +207,7 @@ export class Replica {
         log: () => log.figures(),
         http: counters,
         build,
+        grid: this.#grid?.source,
       }),
     );
     metrics.addProcessMetrics();

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AdmitStage } from '../admit/admit-stage.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
@@ -9,9 +10,9 @@ import { KeepStage } from '../cache/keep-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
 import type { SharedCache } from '../cache/shared-cache.ts';
-import { SharedCacheStage } from '../cache/shared-cache.ts';
+import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
 import type { Config } from '../config/schema.ts';
-import { parseName } from '../dns/name.ts';
+import { isAtOrBelow, parseName } from '../dns/name.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
 import type { Lease } from '../flight/lease.ts';
 import { LeaseStage } from '../flight/lease-stage.ts';
@@ -67,10 +68,12 @@ export class Resolver {
   readonly #local: LocalStage;
   readonly #prefetcher: Prefetcher;
   readonly #bulletins: Bulletins;
+  #config: Config;
 
   constructor(config: Config, upstreams: UpstreamOptions, dependencies: ResolverDependencies) {
     const { clock, random, log, coordination } = dependencies;
     this.#bulletins = coordination.bulletins;
+    this.#config = config;
     this.arrivals = new ArrivalCounters(this.counters);
     this.upstreamCounters = new UpstreamCounters(log);
     this.queryLog = new QueryLog(config.log.queries, { log, random });
@@ -89,13 +92,13 @@ export class Resolver {
       healthBoard: coordination.healthBoard,
     });
     const { resolve, fetch } = buildPipeline({
-      observe: new ObserveStage({ ...dependencies, ...this }),
+      observe: this.#observeStage(clock, log),
       admit: new AdmitStage(this.#loopProbes()),
       local: this.#local,
       recall: this.#recall,
       flight: this.flight,
       keep: new KeepStage(this.cache, this.#failures, clock),
-      sharedCache: new SharedCacheStage(coordination.sharedCache),
+      sharedCache: new SharedCacheStage(coordination.sharedCache, this.#recall),
       lease: new LeaseStage(coordination.lease),
       forward: this.upstreams.stage,
     });
@@ -117,6 +120,9 @@ export class Resolver {
     this.responder.setOptions(replyOptions(config));
     this.#tuneHotPath(config);
     await this.upstreams.reconfigure(upstreams);
+    const before = this.#config;
+    this.#config = config;
+    this.#forgetOutdated(before);
     this.upstreamCounters.retain(new Set(this.upstreams.servers));
   }
 
@@ -125,6 +131,14 @@ export class Resolver {
     const forgotten = this.#forget(flush);
     this.#bulletins.publishFlush(flush);
     return forgotten;
+  }
+
+  /**
+   * Forgets what is answered here by now, as an entry from a snapshot or from before a reload may
+   * be: the hot path knows the cache alone, and would go on with it. @returns how many entries
+   */
+  forgetLocalNames(): number {
+    return this.cache.forgetWhere((name) => this.#local.settles(name));
   }
 
   cacheFigures(): CacheFigures {
@@ -155,6 +169,21 @@ export class Resolver {
     }
   }
 
+  /** A route that changed may lead to other answers; what is answered here, see above. */
+  #forgetOutdated(before: Config): void {
+    const { local, routes } = this.#config;
+    if (isDeepStrictEqual([before.local, before.routes], [local, routes])) return;
+    const changed = changedSuffixes(before.routes, routes);
+    const isOutdated = (name: Buffer): boolean =>
+      this.#local.settles(name) || changed.some((suffix) => isAtOrBelow(name, suffix));
+    this.cache.forgetWhere(isOutdated);
+  }
+
+  #observeStage(clock: Clock, log: Log): ObserveStage {
+    const { counters, arrivals, queryLog } = this;
+    return new ObserveStage({ clock, counters, arrivals, queryLog, log });
+  }
+
   #tuneHotPath({ listen, log }: Config): void {
     this.hotPath.udpResponseBytesMax = listen.udp.responseBytesMax;
     this.setHotPath(!log.queries.enabled);
@@ -173,6 +202,17 @@ export class Resolver {
 
 function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallStage>[3] {
   return { stale: cache.serveStale, nxdomainCut: cache.nxdomainCut };
+}
+
+/** The suffixes that have other upstreams than before, or have or had some at all. */
+function changedSuffixes(before: Config['routes'], after: Config['routes']): Buffer[] {
+  const isIn = (list: Config['routes'], route: Config['routes'][number]): boolean =>
+    list.some((other) => isDeepStrictEqual(other, route));
+  const changed = [
+    ...before.filter((route) => !isIn(after, route)),
+    ...after.filter((route) => !isIn(before, route)),
+  ];
+  return changed.map(({ suffix }) => parseName(suffix));
 }
 
 function localOptions({ local, routes }: Config): LocalOptions {

@@ -72,6 +72,11 @@ export class ListenFailed extends HeimdallError {
   override readonly code = 'listen_failed';
 }
 
+/** A member of the grid cannot be fetched or started; the message says what to do about it. */
+export class MemberStartFailed extends HeimdallError {
+  override readonly code = 'member_start_failed';
+}
+
 /** A snapshot file is damaged, foreign, of another version or from the future. */
 export class SnapshotRefused extends HeimdallError {
   override readonly code = 'snapshot_refused';
@@ -101,6 +106,11 @@ export class RequestRefused extends HeimdallError {
     this.status = status;
     this.reason = reason;
   }
+}
+
+/** The grid cannot be used as it is configured; that it is not there is no error. */
+export class GridUnusable extends HeimdallError {
+  override readonly code = 'grid_unusable';
 }
 
 /** An exchange with an upstream failed before a usable response came. */

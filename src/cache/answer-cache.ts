@@ -1,4 +1,5 @@
 import { putUint16 } from '../base/bytes.ts';
+import { isPlainNxdomain } from '../dns/answer.ts';
 import type { Answer } from '../dns/answer.ts';
 import { isAtOrBelow } from '../dns/name.ts';
 import { decodeKey, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
@@ -100,9 +101,14 @@ export class AnswerCache {
     return { entry: stored, ageSeconds, expiredForMs };
   }
 
-  /** Keeps an answer that was right `ageSeconds` ago; one without lifetime is not kept. */
+  /** Keeps an answer that was right `ageSeconds` ago; one without lifetime left is not kept. */
   keep(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
     if (answer.ttlSeconds <= ageSeconds) return false;
+    return this.keepExpired(key, answer, nowMs, ageSeconds);
+  }
+
+  /** As {@link keep}, for an answer that may have expired: it serves as a stale one. */
+  keepExpired(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
     const forAllTypes = nxdomainKey(key);
     if (isPlainNxdomain(answer)) {
       this.#store.delete(key, key.length);
@@ -120,12 +126,17 @@ export class AnswerCache {
 
   /** Forgets all types of a name. @returns how many entries */
   forgetName(name: Buffer): number {
-    return this.#store.deleteWhere((key) => decodeKey(key).question.name.equals(name));
+    return this.forgetWhere((kept) => kept.equals(name));
   }
 
   /** Forgets a name and all below it. @returns how many entries */
   forgetSuffix(suffix: Buffer): number {
-    return this.#store.deleteWhere((key) => isAtOrBelow(decodeKey(key).question.name, suffix));
+    return this.forgetWhere((kept) => isAtOrBelow(kept, suffix));
+  }
+
+  /** Forgets every name, in wire form and lower case, for which `matches`. @returns how many entries */
+  forgetWhere(matches: (name: Buffer) => boolean): number {
+    return this.#store.deleteWhere((key) => matches(decodeKey(key).question.name));
   }
 
   /** Forgets everything. @returns how many entries */
@@ -138,6 +149,25 @@ export class AnswerCache {
     for (const slice of this.#store.slices(entriesMax)) {
       yield slice.map((entry) => this.#store.read(entry));
     }
+  }
+
+  /** The keys of the entries with the most hits, at least one, the most first. */
+  hottest(keysMax: number): Buffer[] {
+    const found: { readonly key: Buffer; readonly hits: number }[] = [];
+    let hitsMin = 1;
+    for (const slice of this.#store.slices(Number.POSITIVE_INFINITY)) {
+      for (const entry of slice) {
+        const hits = this.#store.hits(entry);
+        if (hits < hitsMin) continue;
+        found.push({ key: this.#store.keyOf(entry), hits });
+        if (found.length < keysMax * 2) continue;
+        found.sort((one, other) => other.hits - one.hits);
+        found.length = keysMax;
+        hitsMin = found.at(-1)?.hits ?? 1;
+      }
+    }
+    found.sort((one, other) => other.hits - one.hits);
+    return found.slice(0, keysMax).map(({ key }) => key);
   }
 
   /** The entries of a name of any type and flags. */
@@ -184,9 +214,4 @@ export function nxdomainKey(key: Buffer): Buffer {
   const forAllTypes = Buffer.from(key);
   putUint16(forAllTypes, key.length - keySuffixLength, typeOfNxdomain);
   return forAllTypes;
-}
-
-/** With aliases in it an NXDOMAIN is about another name, and holds for the type asked only (RFC 6604). */
-function isPlainNxdomain(answer: Answer): boolean {
-  return answer.kind === 'nxdomain' && answer.wire.readUInt16BE(6) === 0;
 }

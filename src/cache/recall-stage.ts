@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
+import type { ExtendedError } from '../dns/edns.ts';
 import { answerTo } from '../dns/answer-to.ts';
 import { parentName } from '../dns/name.ts';
 import { encodeKey, typeOfNxdomain } from '../dns/question.ts';
@@ -9,7 +10,7 @@ import type { Next, Stage } from '../query/stage.ts';
 import type { AnswerCache, Recollection } from './answer-cache.ts';
 import type { FailureCache } from './failure-cache.ts';
 import { isUsableStale, RecheckTimes, staleOutcome } from './stale-policy.ts';
-import type { StalePolicy } from './stale-policy.ts';
+import type { AgedAnswer, StalePolicy } from './stale-policy.ts';
 
 /** What the stage decides by; all of it may change while running. */
 export interface RecallPolicy {
@@ -88,8 +89,9 @@ export class RecallStage implements Stage {
       const answer = answerTo(query.question, cut.entry.answer);
       return freshOutcome({ ...cut, entry: { ...cut.entry, answer } });
     }
-    if (found !== undefined && isUsableStale(found, this.#policy.stale)) {
-      return this.#refreshOrStale(query, found, next);
+    if (found !== undefined && isUsableStale(found.expiredForMs, this.#policy.stale)) {
+      const { answer } = found.entry;
+      return this.#refreshOrStale(query, { answer, ageSeconds: found.ageSeconds }, next);
     }
     const failed = this.#failures.current(query.keyText, nowMs);
     if (failed !== undefined) {
@@ -101,23 +103,35 @@ export class RecallStage implements Stage {
   }
 
   /**
+   * The same for an expired answer that came from elsewhere: it is kept in L1, and used while it is
+   * not past its stale time.
+   */
+  freshOrStale(query: Query, expired: AgedAnswer, next: Next): Promise<Outcome> {
+    const { answer, ageSeconds } = expired;
+    const expiredForMs = (ageSeconds - answer.ttlSeconds) * 1000;
+    if (!isUsableStale(expiredForMs, this.#policy.stale)) return next(query);
+    this.#cache.keepExpired(query.key, answer, this.#clock.nowMs(), ageSeconds);
+    return this.#refreshOrStale(query, expired, next);
+  }
+
+  /**
    * An expired answer: a fresh one within the client's patience, else the stale one. The fetch
    * goes on after the client was answered; queries that come meanwhile need not wait as well.
    */
-  async #refreshOrStale(query: Query, found: Recollection, next: Next): Promise<Outcome> {
+  async #refreshOrStale(query: Query, expired: AgedAnswer, next: Next): Promise<Outcome> {
     const { stale } = this.#policy;
     const nowMs = this.#clock.nowMs();
     const recheckMs = stale.recheckSeconds * 1000;
     // Not for longer than the pause, however long failures are remembered: with an answer to fall
     // back on, a question in half a minute finds out soon when an outage is over.
     const failed = this.#failures.current(query.keyText, nowMs, recheckMs);
-    if (failed !== undefined) return this.#serveStale(found, failed.extendedErrors);
-    if (this.#recheck.isTooEarly(query.keyText, nowMs)) return this.#serveStale(found, []);
+    if (failed !== undefined) return this.#serveStale(expired, failed.extendedErrors);
+    if (this.#recheck.isTooEarly(query.keyText, nowMs)) return this.#serveStale(expired, []);
     this.#misses++;
     const fetched = await this.#race(this.#refresh(query, next), stale.clientTimeoutMs);
     if (fetched !== tooSlow && fetched.kind !== 'failure') return fetched;
     this.#recheck.postpone(query.keyText, this.#clock.nowMs() + recheckMs);
-    return this.#serveStale(found, fetched === tooSlow ? [] : fetched.extendedErrors);
+    return this.#serveStale(expired, fetched === tooSlow ? [] : fetched.extendedErrors);
   }
 
   /** However late its answer comes, it ends the pause. */
@@ -127,9 +141,9 @@ export class RecallStage implements Stage {
     return outcome;
   }
 
-  #serveStale(found: Recollection, reasons: Parameters<typeof staleOutcome>[2]): Outcome {
+  #serveStale(expired: AgedAnswer, reasons: readonly ExtendedError[]): Outcome {
     this.#stale++;
-    return staleOutcome(found, this.#policy.stale, reasons);
+    return staleOutcome(expired, this.#policy.stale, reasons);
   }
 
   async #race(fetch: Promise<Outcome>, patienceMs: number): Promise<Outcome | typeof tooSlow> {

@@ -1,9 +1,9 @@
 import { BoundedMap } from '../base/bounded-map.ts';
+import type { Answer } from '../dns/answer.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import type { QuestionKey } from '../dns/question.ts';
 import type { Outcome } from '../query/outcome.ts';
-import type { Recollection } from './answer-cache.ts';
 
 /** Serve-stale (RFC 8767 section 5). */
 export interface StalePolicy {
@@ -42,18 +42,23 @@ export class RecheckTimes {
   }
 }
 
-/** Whether an expired answer may still be served. */
-export function isUsableStale(found: Recollection, policy: StalePolicy): boolean {
-  return policy.enabled && found.expiredForMs <= policy.staleSecondsMax * 1000;
+/** An answer and the seconds since its TTLs were right. */
+export interface AgedAnswer {
+  readonly answer: Answer;
+  readonly ageSeconds: number;
+}
+
+/** Whether an answer that expired so long ago may still be served. */
+export function isUsableStale(expiredForMs: number, policy: StalePolicy): boolean {
+  return policy.enabled && expiredForMs <= policy.staleSecondsMax * 1000;
 }
 
 /** The stale answer, marked as such (RFC 8914 section 4.4 and 4.20), with the reason if there is one. */
 export function staleOutcome(
-  found: Recollection,
+  { answer, ageSeconds }: AgedAnswer,
   policy: StalePolicy,
   reasons: readonly ExtendedError[],
 ): Outcome {
-  const { answer } = found.entry;
   const code =
     answer.kind === 'nxdomain'
       ? extendedErrorCode.STALE_NXDOMAIN_ANSWER
@@ -61,7 +66,7 @@ export function staleOutcome(
   return {
     kind: 'answer',
     answer,
-    ageSeconds: found.ageSeconds,
+    ageSeconds,
     staleTtlSeconds: policy.answerTtlSeconds,
     extendedErrors: [{ code, text: '' }, ...reasons],
     layer: 'stale',

@@ -1,5 +1,5 @@
 import { valueAt } from './layer.ts';
-import { isSecret, options } from './options.ts';
+import { options } from './options.ts';
 import type { Config } from './schema.ts';
 
 /** What is shown in place of a secret. */
@@ -7,8 +7,16 @@ const hidden = '***';
 
 /** The configuration as it may be printed. */
 export function redact(config: Config): Config {
-  if (config.http.token === undefined) return config;
-  return { ...config, http: { ...config.http, token: hidden } };
+  const { http, grid } = config;
+  return {
+    ...config,
+    http: { ...http, ...(http.token === undefined ? {} : { token: hidden }) },
+    grid: {
+      ...grid,
+      ...(grid.password === undefined ? {} : { password: hidden }),
+      entryKeys: grid.entryKeys.map((key) => ({ ...key, secret: hidden })),
+    },
+  };
 }
 
 /** The value of an option in an effective configuration. */
@@ -18,8 +26,7 @@ export function valueOf(config: Config, path: string): unknown {
 
 /** The value of an option as it may be printed. */
 export function shownValueOf(config: Config, path: string): unknown {
-  const value = valueOf(config, path);
-  return isSecret(path) && value !== undefined ? hidden : value;
+  return valueOf(redact(config), path);
 }
 
 /** Paths of the options whose values differ. */

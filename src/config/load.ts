@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { ConfigInvalid, describeError, type ConfigProblem } from '../base/errors.ts';
+import { ConfigInvalid, type ConfigProblem } from '../base/errors.ts';
 import { check } from './check.ts';
 import { crossCheck } from './cross-checks.ts';
 import { type Environment, readEnvironment } from './environment-layer.ts';
@@ -15,6 +14,7 @@ import {
 } from './layer.ts';
 import { options } from './options.ts';
 import type { Config } from './schema.ts';
+import { withSecrets } from './secrets.ts';
 
 /** Where a configuration comes from, in rising precedence after the defaults. */
 export interface ConfigSource {
@@ -48,7 +48,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   const layers = [fileLayer, environment.layer, flags.layer].filter((layer) => layer !== undefined);
   const config = checkAll(layers, problems);
   return {
-    config: withToken(config, (path) => locateIn(layers, path)),
+    config: withSecrets(config, (path) => locateIn(layers, path)),
     warnings: [...(fileLayer?.warnings ?? []), ...environment.warnings, ...odd(config)],
     ...(file === undefined ? {} : { file }),
     sources: sourcesOf(layers),
@@ -103,28 +103,6 @@ function sourcesOf(layers: readonly Layer[]): ReadonlyMap<string, ValueSource> {
       return [path, layer?.source ?? 'default'];
     }),
   );
-}
-
-/** Reads `http.tokenFile`, so that nobody else needs to know of it. */
-function withToken(config: Config, locate: (path: readonly PropertyKey[]) => Place): Config {
-  const { tokenFile } = config.http;
-  if (tokenFile === undefined) return config;
-  const refuse = (reason: string): ConfigInvalid =>
-    new ConfigInvalid([
-      {
-        ...locate(['http', 'tokenFile']),
-        path: 'http.tokenFile',
-        message: `found ${JSON.stringify(tokenFile)}, which ${reason}`,
-      },
-    ]);
-  let token: string;
-  try {
-    token = readFileSync(tokenFile, 'utf8').trim();
-  } catch (error) {
-    throw refuse(`cannot be read: ${describeError(error)}`);
-  }
-  if (token === '') throw refuse('is empty');
-  return { ...config, http: { ...config.http, token } };
 }
 
 /** What is allowed but hardly meant. */

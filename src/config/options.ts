@@ -118,14 +118,27 @@ export const optionByPath: ReadonlyMap<string, Option> = new Map(
 );
 
 /** Paths, or the beginnings of paths, that take effect only when the process starts. */
-const restartPrefixes = ['listen.', 'http.address', 'cache.maxBytes', 'cache.snapshot.path'];
+const restartPrefixes = [
+  'listen.',
+  'http.address',
+  'cache.maxBytes',
+  'cache.snapshot.path',
+  'grid.',
+];
+
+/** The switches of the grid, which change while running. */
+const switchPattern = /^grid\.\w+\.mode$/;
 
 /** Whether a change of this option waits for a restart. */
 export function needsRestart(path: string): boolean {
+  if (switchPattern.test(path)) return false;
   return restartPrefixes.some((prefix) => path.startsWith(prefix));
 }
 
+const secretPaths = ['http.token', 'grid.password', 'grid.entryKeys'];
+
 /** Options that nothing may print. */
 export function isSecret(path: string): boolean {
-  return path === 'http.token';
+  // A prefix, because errors name what lies in a list: `grid.entryKeys[0].secret`.
+  return secretPaths.some((secret) => path === secret || path.startsWith(`${secret}[`));
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
+import { gridSchema } from './schema-grid.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
 import { flag, integer, parsedText, share, size } from './values.ts';
 
@@ -153,6 +154,7 @@ export const configSchema = z.strictObject({
     .meta({ description: 'Domains that have resolvers of their own; the longest suffix wins.' }),
   cache: cacheSchema.prefault({}),
   local: local.prefault({}),
+  grid: gridSchema.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
   reload: reload.prefault({}),

@@ -5,6 +5,7 @@ import { ConfigInvalid, describeError } from '../base/errors.ts';
 import { changedPaths } from './changes.ts';
 import { type ConfigSource, loadConfig, type LoadedConfig } from './load.ts';
 import { needsRestart } from './options.ts';
+import { secretFiles } from './secrets.ts';
 
 /**
  * Polling, because events are lost on the mounts where it matters: Kubernetes changes a ConfigMap by
@@ -128,7 +129,7 @@ export class ConfigWatcher {
   async #fingerprint(): Promise<string> {
     const { file, config } = this.#current;
     const hash = createHash('sha256');
-    for (const path of [file, config.http.tokenFile]) {
+    for (const path of [file, ...secretFiles(config)]) {
       if (path !== undefined) hash.update(await contentOf(path)).update('\0');
     }
     return hash.digest('hex');

@@ -21,3 +21,11 @@ export interface Answer {
   /** Extended errors that came with it, passed on. */
   readonly extendedErrors: readonly ExtendedError[];
 }
+
+/**
+ * Whether an NXDOMAIN is about the question's own name, so that it holds for every type. With
+ * aliases in it, it is about another name, and holds for the type asked only (RFC 6604 section 3).
+ */
+export function isPlainNxdomain(answer: Answer): boolean {
+  return answer.kind === 'nxdomain' && answer.wire.readUInt16BE(6) === 0;
+}

@@ -1,7 +1,7 @@
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
-import type { Lease } from './lease.ts';
+import type { Lease, LeaseWon } from './lease.ts';
 
 /**
  * One upstream query for one question in the whole cluster: the holder of the lease asks, the
@@ -17,10 +17,14 @@ export class LeaseStage implements Stage {
 
   async handle(query: Query, next: Next): Promise<Outcome> {
     const result = await this.#lease.acquire(query.key);
-    if (result.kind === 'unavailable') return next(query);
-    if (result.kind === 'held') return (await result.outcome) ?? next(query);
-    const outcome = await next(query);
-    result.settle(outcome);
-    return outcome;
+    const resolution = result.kind === 'held' ? await result.resolution : result;
+    if (resolution.kind === 'outcome') return resolution.outcome;
+    return resolution.kind === 'won' ? askAndSettle(resolution, query, next) : next(query);
   }
+}
+
+async function askAndSettle(won: LeaseWon, query: Query, next: Next): Promise<Outcome> {
+  const outcome = await next(query);
+  won.settle(outcome);
+  return outcome;
 }

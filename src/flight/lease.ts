@@ -1,11 +1,24 @@
 import type { Outcome } from '../query/outcome.ts';
 
+/** This replica asks upstream, and says how it went. */
+export interface LeaseWon {
+  readonly kind: 'won';
+  readonly settle: (outcome: Outcome) => void;
+}
+
+/** How waiting for another replica ended. */
+export type LeaseResolution =
+  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** The other one gave it up: now it is ours. */
+  | LeaseWon
+  /** The wait was in vain: ask for oneself. */
+  | { readonly kind: 'in_vain' };
+
 /** What asking for a lease came to. */
 export type LeaseResult =
-  /** This replica asks upstream, and says how it went. */
-  | { readonly kind: 'won'; readonly settle: (outcome: Outcome) => void }
-  /** Another replica asks; its outcome, or undefined when the wait was in vain. */
-  | { readonly kind: 'held'; readonly outcome: Promise<Outcome | undefined> }
+  | LeaseWon
+  /** Another replica asks; bounded in time, never rejects. */
+  | { readonly kind: 'held'; readonly resolution: Promise<LeaseResolution> }
   /** Nobody to agree with: ask for oneself. */
   | { readonly kind: 'unavailable' };
 

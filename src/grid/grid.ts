@@ -5,7 +5,7 @@
  */
 export interface GridMap {
   get(key: string): Promise<Buffer | undefined>;
-  /** @param ttlMs after which the grid forgets the entry; the grid cuts it to whole seconds */
+  /** @param ttlMs after which the grid forgets the entry, cut to whole seconds there; 0: never */
   set(key: string, value: Buffer, ttlMs: number): Promise<void>;
   /** Stores where there is nothing. @returns what is there already, undefined when it was stored */
   putIfAbsent(key: string, value: Buffer, ttlMs: number): Promise<Buffer | undefined>;
@@ -37,6 +37,8 @@ export interface GridCounter {
   add(delta: number): Promise<number>;
   /** Forgets what was observed before: needed after the grid lost everything. */
   reset(): Promise<void>;
+  /** Removes it from the grid, when its writer has gone for good; used again it counts from 0. */
+  destroy(): Promise<void>;
 }
 
 /** A lock that only one replica of the cluster holds. */

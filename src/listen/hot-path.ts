@@ -76,6 +76,7 @@ export class HotPath {
    * @param bytesMax room in `out`
    * @returns the length of the response, or 0 when the stages have to settle the query
    */
+  // oxlint-disable-next-line max-params, complexity -- hot path: no object and no call per query
   answer(
     query: Uint8Array,
     start: number,
@@ -155,6 +156,7 @@ export class HotPath {
   }
 
   /** Id, question in the client's case, RD, CD, and AD where it is wanted. */
+  // oxlint-disable-next-line max-params -- hot path: an object for the arguments is garbage per hit
   #patch(
     query: Uint8Array,
     start: number,

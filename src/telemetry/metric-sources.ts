@@ -18,6 +18,8 @@ import type {
   Totals,
   UpstreamFigures,
 } from './figures.ts';
+import { gridSources } from './grid-sources.ts';
+import type { GridSource } from './grid-sources.ts';
 import type { HttpCounters } from './http-counters.ts';
 import type { MetricName } from './metric-table.ts';
 import type { Readiness } from './readiness.ts';
@@ -44,6 +46,8 @@ export interface Figures {
   readonly log: () => LogFigures;
   readonly http: HttpCounters;
   readonly build: BuildFigures;
+  /** Undefined where there is no grid. */
+  readonly grid?: GridSource | undefined;
 }
 
 /** Ties every metric of the table to where its value is; the compiler misses none. */
@@ -54,6 +58,7 @@ export function metricSources(figures: Figures): Sources {
     ...cacheSources(figures.cache),
     ...snapshotSources(figures.snapshot),
     ...processSources(figures),
+    ...gridSources(figures.grid),
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
     heimdall_flights_refused_total: () => plain(figures.flights().refused),

@@ -29,6 +29,8 @@ export const labelBounds = {
   version: 'one',
   node: 'one',
   udp_transport: 'one',
+  operation: 'what the grid was asked for: a fixed list',
+  outcome: 'ok, late, failed, skipped, offline, overload',
 } as const;
 
 export type LabelName = keyof typeof labelBounds;
@@ -143,6 +145,35 @@ export const metricTable = {
   heimdall_log_lines_total: counter('Log lines written.', 'level'),
   heimdall_log_lines_dropped_total: counter('Log lines lost because their reader was too slow.'),
   heimdall_http_requests_total: counter('HTTP requests answered.', 'path', 'code'),
+  heimdall_grid_connected: gauge('Whether the grid is connected; absent without a grid.'),
+  heimdall_grid_members: gauge('Members of the grid as this replica sees them.'),
+  heimdall_grid_breakers_open: gauge('Members that are left out because they are slow.'),
+  heimdall_grid_calls_in_flight: gauge('Calls to the grid not ended, given up or not.'),
+  heimdall_grid_clock_skew_seconds: moment("How far this machine's clock is ahead of the grid's."),
+  heimdall_grid_operation_seconds: durations(
+    'Calls to the grid, one sample each.',
+    'operation',
+    'outcome',
+  ),
+  heimdall_grid_looks_total: counter('Looks into the shared cache.', 'result'),
+  heimdall_grid_predicted_looks_total: counter(
+    'How looks would have ended, while the shared cache is on observe.',
+    'result',
+  ),
+  heimdall_grid_leases_total: counter('What asking for leases came to.', 'result'),
+  heimdall_grid_predicted_leases_held_total: counter(
+    'Upstream queries that deduplication would have saved, while it is on observe.',
+  ),
+  heimdall_grid_entries_dropped_total: counter(
+    'Values of the grid that were not believed.',
+    'reason',
+  ),
+  heimdall_grid_entries_shared_total: counter('Answers given to the shared cache.'),
+  heimdall_grid_entries_unpopular_total: counter('Answers not shared: too seldom asked for.'),
+  heimdall_grid_writes_dropped_total: counter('Answers not shared: too many writes waited.'),
+  heimdall_grid_bulletins_sent_total: counter('Flushes told to the other replicas.'),
+  heimdall_grid_bulletins_heard_total: counter('Flushes heard of from other replicas.'),
+  heimdall_grid_warm_entries_total: counter('Answers fetched from the grid at the start.'),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricTable;

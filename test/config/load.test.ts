@@ -86,6 +86,8 @@ describe('precedence', () => {
 
 /** Text that the option allows. */
 function textFor({ path, kind, fallback }: Option): string {
+  if (path === 'grid.entryKeys') return '[{id: 1, secret: sixteen-characters}]';
+  if (path === 'grid.replicaId') return 'replica-1';
   if (kind === 'structure') return '[{suffix: a.example, servers: [192.0.2.1]}]';
   if (kind === 'list') return path === 'listen.addresses' ? '127.0.0.1:53,[::1]:53' : '192.0.2.1';
   return typeof fallback === 'string'
@@ -93,11 +95,28 @@ function textFor({ path, kind, fallback }: Option): string {
     : JSON.stringify(fallback ?? file).replaceAll('"', '');
 }
 
+describe('secrets', () => {
+  test('keys of the grid come from files, and are shown nowhere', () => {
+    writeFileSync(file, 'a secret of the cluster\n');
+    const text = `grid:\n  password: hush-hush\n  entryKeys: [{id: 7, secretFile: ${file}}]\n`;
+    const path = `${file}.grid`;
+    writeFileSync(path, text);
+    const { config } = loadConfig({ file: path, env: {}, flags: {} });
+    expect(config.grid.entryKeys[0]?.secret).toBe('a secret of the cluster');
+    expect(JSON.stringify(redact(config))).not.toMatch(/hush|a secret of/);
+  });
+
+  test('a key that is too short is refused without being repeated', () => {
+    expect(() => load('grid:\n  entryKeys: [{id: 1, secret: short-secret}]\n')).toThrow('***');
+    expect(() => load('grid:\n  entryKeys: [{id: 1}]\n')).toThrow('needs `secret` or `secretFile`');
+  });
+});
+
 describe('the environment', () => {
   test.each(options.map((option) => [option.variable, option] as const))(
     '%s sets its option',
     (variable, option) => {
-      if (option.path === 'http.tokenFile') writeFileSync(file, 'a token\n');
+      if (option.path.endsWith('File')) writeFileSync(file, 'a token\n');
       const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags: {} });
       expect(sources.get(option.path)).toBe('environment');
     },

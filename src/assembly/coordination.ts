@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Config } from '../config/schema.ts';
+import { GridCoordination } from '../grid/grid-coordination.ts';
+import type { CoordinationOptions } from '../grid/grid-coordination.ts';
+import type { Grid } from '../grid/grid.ts';
+import type { Switches } from '../grid/switches.ts';
+import { connectHazelcast } from './hazelcast.ts';
+import { GridObservations } from '../telemetry/grid-observations.ts';
+import type { GridSource } from '../telemetry/grid-sources.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** Makes the driver of a grid; a test makes one in memory. */
+export type ConnectGrid = (config: Config, clock: Clock, log: Log) => Grid;
+
+export interface GridParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** In place of Hazelcast. */
+  readonly connectGrid?: ConnectGrid;
+}
+
+/** The grid of a replica and what is seen of it. */
+export interface ReplicaGrid {
+  readonly coordination: GridCoordination;
+  readonly source: GridSource;
+  readonly replicaId: string;
+}
+
+/** The grid that is configured; undefined where none is. */
+export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefined {
+  if (config.grid.members.length === 0) return undefined;
+  const { clock, log } = parts;
+  const observations = new GridObservations(log);
+  const connectGrid = parts.connectGrid ?? connectHazelcast;
+  const replicaId = `${config.grid.replicaId ?? hostname()}-${startMark(parts.random)}`;
+  const coordination = new GridCoordination(optionsOf(config, replicaId), {
+    clock,
+    grid: connectGrid(config, clock, log),
+    observer: observations,
+    report: (message, fields) => log.info(message, fields),
+  });
+  if (!coordination.seal.isAuthenticated) {
+    log.warn('entries of the grid are not authenticated: set grid.entryKeys');
+  }
+  return { coordination, replicaId, source: sourceOf(coordination, observations) };
+}
+
+/** The switches as configured. */
+export function switchesOf({ grid }: Config): Switches {
+  return {
+    sharedCache: grid.sharedCache.mode,
+    deduplication: grid.deduplication.mode,
+    sharedHealth: grid.sharedHealth.mode,
+    clusterMetrics: grid.clusterMetrics.mode,
+  };
+}
+
+/**
+ * Tells the starts of one replica apart: what an earlier process of the same name left in the grid
+ * (leases, counters) is not taken for its own.
+ */
+function startMark(random: Random): string {
+  return (
+    random.uint16().toString(16).padStart(4, '0') + random.uint16().toString(16).padStart(4, '0')
+  );
+}
+
+function optionsOf(config: Config, replicaId: string): CoordinationOptions {
+  const { grid, cache } = config;
+  return {
+    ...grid,
+    replicaId,
+    entryKeys: grid.entryKeys.map(({ id, secret }) => ({ id, secret: Buffer.from(secret ?? '') })),
+    switches: switchesOf(config),
+    staleSecondsMax: cache.serveStale.enabled ? cache.serveStale.staleSecondsMax : 0,
+    failureTtlSeconds: cache.failureTtlSeconds,
+  };
+}
+
+function sourceOf(coordination: GridCoordination, observations: GridObservations): GridSource {
+  const { caller, figures, gridClock } = coordination;
+  return {
+    figures,
+    observations,
+    isConnected: () => caller.isConnected,
+    memberCount: () => caller.session?.members().length ?? 0,
+    openBreakers: () => caller.openBreakers.length,
+    callsUnderWay: () => caller.callsUnderWay,
+    skewMs: () => gridClock.skewMs(),
+  };
+}

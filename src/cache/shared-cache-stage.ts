@@ -1,0 +1,51 @@
+import type { Outcome } from '../query/outcome.ts';
+import type { Query } from '../query/query.ts';
+import type { Next, Stage } from '../query/stage.ts';
+import type { RecallStage } from './recall-stage.ts';
+import type { SharedAnswer, SharedCache } from './shared-cache.ts';
+
+/**
+ * L2: one look for each flight, and each fetched answer offered to the other replicas. A stale
+ * answer of L2 serves as one of L1 would (RFC 8767): a replica with an empty L1 has it too.
+ */
+export class SharedCacheStage implements Stage {
+  readonly name = 'shared-cache';
+  readonly #shared: SharedCache;
+  readonly #recall: RecallStage;
+
+  constructor(shared: SharedCache, recall: RecallStage) {
+    this.#shared = shared;
+    this.#recall = recall;
+  }
+
+  async handle(query: Query, next: Next): Promise<Outcome> {
+    const found = await this.#shared.look(query.key);
+    if (found !== undefined && isFreshFor(query, found)) return freshOf(found);
+    if (found === undefined || query.purpose !== 'client') return this.#fetch(query, next);
+    return this.#recall.freshOrStale(query, found, (refresh) => this.#fetch(refresh, next));
+  }
+
+  async #fetch(query: Query, next: Next): Promise<Outcome> {
+    const outcome = await next(query);
+    if (outcome.kind === 'answer' && outcome.layer === 'upstream') {
+      this.#shared.share(query.key, outcome.answer, outcome.ageSeconds);
+    }
+    return outcome;
+  }
+}
+
+/** A prefetch wants a newer answer than the one that is about to expire: one in its first half. */
+function isFreshFor({ purpose }: Query, { answer, ageSeconds }: SharedAnswer): boolean {
+  const share = purpose === 'prefetch' ? 0.5 : 1;
+  return ageSeconds < answer.ttlSeconds * share;
+}
+
+function freshOf({ answer, ageSeconds }: SharedAnswer): Outcome {
+  return {
+    kind: 'answer',
+    answer,
+    ageSeconds,
+    extendedErrors: answer.extendedErrors,
+    layer: 'l2',
+  };
+}

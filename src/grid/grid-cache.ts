@@ -1,0 +1,187 @@
+import type { Clock } from '../base/clock.ts';
+import type { SharedAnswer, SharedCache } from '../cache/shared-cache.ts';
+import type { Answer } from '../dns/answer.ts';
+import { decodeEntry, encodeEntry } from './entry-codec.ts';
+import type { GridCaller, GridOperation } from './grid-caller.ts';
+import type { GridClock } from './grid-clock.ts';
+import type { GridFigures, LookResult } from './grid-figures.ts';
+import { gridKey, gridKeyOf, nxdomainGridKey } from './grid-key.ts';
+import { Popularity } from './popularity.ts';
+import type { Seal } from './seal.ts';
+import type { SwitchBoard } from './switches.ts';
+import { WriteBehind } from './write-behind.ts';
+
+export interface GridCacheOptions {
+  readonly prefix: string;
+  /** How long a query may wait for L2. */
+  readonly lookDeadlineMs: number;
+  readonly shareDeadlineMs: number;
+  /** Writes that wait; the oldest are dropped. */
+  readonly writesMax: number;
+  /** Times that a name must have been asked for here before its answer is shared; 1: every answer. */
+  readonly popularityMin: number;
+  /** How long after its expiry an answer may serve as a stale one. */
+  readonly staleSecondsMax: number;
+}
+
+export interface GridCacheParts {
+  readonly clock: Clock;
+  readonly caller: GridCaller;
+  readonly gridClock: GridClock;
+  readonly seal: Seal;
+  readonly switches: SwitchBoard;
+  readonly figures: GridFigures;
+}
+
+/** The sweeper of the grid cuts TTLs to whole seconds, so it gets more than what it must hold. */
+const sweeperSlackSeconds = 2;
+
+/** A look into L2, and how it ended. */
+interface Looked {
+  readonly result: LookResult;
+  readonly found: SharedAnswer | undefined;
+}
+
+/** L2: answers in an IMap, sealed, with their age in grid time. */
+export class GridCache implements SharedCache {
+  readonly mapName: string;
+  readonly #options: GridCacheOptions;
+  readonly #parts: GridCacheParts;
+  readonly #writes: WriteBehind;
+  readonly #popularity = new Popularity();
+  readonly #wanted = new Set<string>();
+
+  constructor(options: GridCacheOptions, parts: GridCacheParts) {
+    this.mapName = `${options.prefix}.cache`;
+    this.#options = options;
+    this.#parts = parts;
+    this.#writes = new WriteBehind(options.writesMax, () => {
+      parts.figures.writesDropped++;
+    });
+  }
+
+  async look(key: Buffer): Promise<SharedAnswer | undefined> {
+    const { switches, figures } = this.#parts;
+    const mode = switches.current.sharedCache;
+    if (mode === 'off') return undefined;
+    if (mode === 'observe') {
+      void this.#look(key, 'look').then(({ result }) => {
+        figures.predictedLooks[result]++;
+      });
+      return undefined;
+    }
+    const { result, found } = await this.#look(key, 'look');
+    figures.looks[result]++;
+    return found;
+  }
+
+  /** For a waiter who was woken: is the fresh answer there now? */
+  async lookAgain(key: Buffer): Promise<SharedAnswer | undefined> {
+    const { result, found } = await this.#look(key, 'wait_look');
+    return result === 'hit' ? found : undefined;
+  }
+
+  /** A fresh answer by the text of its key, for the warm start. */
+  async fetch(place: string, deadlineMs: number): Promise<SharedAnswer | undefined> {
+    const { result, found } = await this.#get(place, 'warm_start', deadlineMs);
+    return result === 'hit' ? found : undefined;
+  }
+
+  share(key: Buffer, answer: Answer, ageSeconds: number): void {
+    if (this.#parts.switches.current.sharedCache === 'off') return;
+    const place = gridKeyOf(key, answer);
+    const isWanted = this.#wanted.delete(gridKey(key));
+    if (answer.ttlSeconds <= ageSeconds) return;
+    if (!isWanted && this.#popularity.count(key) < this.#options.popularityMin) {
+      this.#parts.figures.unpopular++;
+      return;
+    }
+    this.#parts.figures.shared++;
+    const receivedMs = this.#parts.clock.nowMs() - ageSeconds * 1000;
+    this.#writes.push(place, () => this.#write(place, answer, receivedMs));
+  }
+
+  /** Another replica waits for this answer: it is shared however seldom it is asked for. */
+  wanted(key: Buffer): void {
+    this.#wanted.add(gridKey(key));
+  }
+
+  /** Resolves when the answer to this key is no longer on its way to the grid. */
+  async written(key: Buffer): Promise<void> {
+    await Promise.all([
+      this.#writes.written(gridKey(key)),
+      this.#writes.written(nxdomainGridKey(key)),
+    ]);
+  }
+
+  async #write(place: string, answer: Answer, receivedMs: number): Promise<void> {
+    const { caller, gridClock, clock, seal } = this.#parts;
+    const gridNowMs = gridClock.nowMs();
+    if (gridNowMs === undefined) return; // its age could not be told
+    const ageMs = clock.nowMs() - receivedMs;
+    const entry = { answer, ttlsRightAtGridMs: gridNowMs - ageMs };
+    const sealed = encodeEntry(this.#place(place), entry, seal);
+    const leftSeconds = answer.ttlSeconds - ageMs / 1000 + this.#options.staleSecondsMax;
+    const ttlMs = Math.ceil(leftSeconds + sweeperSlackSeconds) * 1000;
+    await caller.call({
+      operation: 'share',
+      key: place,
+      deadlineMs: this.#options.shareDeadlineMs,
+      run: async (session) => (await session.map(this.mapName)).set(place, sealed, ttlMs),
+    });
+  }
+
+  /** The answer to the question itself, and the NXDOMAIN of its name, asked for together. */
+  async #look(key: Buffer, operation: GridOperation): Promise<Looked> {
+    const [exact, nxdomain] = await Promise.all([
+      this.#get(gridKey(key), operation),
+      this.#get(nxdomainGridKey(key), operation),
+    ]);
+    if (exact.result === 'hit' || nxdomain.result === 'miss') return exact;
+    if (nxdomain.result === 'hit' || exact.result === 'miss') return nxdomain;
+    return exact.result === 'stale' ? exact : nxdomain;
+  }
+
+  async #get(
+    place: string,
+    operation: GridOperation,
+    deadlineMs = this.#options.lookDeadlineMs,
+  ): Promise<Looked> {
+    const result = await this.#parts.caller.call({
+      operation,
+      key: place,
+      deadlineMs,
+      run: async (session) => (await session.map(this.mapName)).get(place),
+    });
+    if (result.outcome !== 'ok') return { result: 'unavailable', found: undefined };
+    if (result.value === undefined) return { result: 'miss', found: undefined };
+    return this.#judge(place, result.value);
+  }
+
+  /** Believes what authenticates, decodes, and is not too old; everything else is a miss. */
+  #judge(place: string, sealed: Buffer): Looked {
+    const { gridClock, seal, figures } = this.#parts;
+    const entry = decodeEntry(this.#place(place), sealed, seal);
+    const nowMs = gridClock.nowMs();
+    if (typeof entry === 'string') {
+      figures.dropped[entry]++;
+      return { result: 'miss', found: undefined };
+    }
+    if (nowMs === undefined) return { result: 'unavailable', found: undefined };
+    // The clocks of two replicas may each be off by their uncertainty: rather too old than too young.
+    const ageMs = nowMs - entry.ttlsRightAtGridMs + 2 * gridClock.uncertaintyMs();
+    const ageSeconds = Math.max(0, ageMs / 1000);
+    const { answer } = entry;
+    if (ageSeconds < answer.ttlSeconds) return { result: 'hit', found: { answer, ageSeconds } };
+    if (ageSeconds <= answer.ttlSeconds + this.#options.staleSecondsMax) {
+      return { result: 'stale', found: { answer, ageSeconds } };
+    }
+    figures.dropped.expired++;
+    return { result: 'miss', found: undefined };
+  }
+
+  /** What an entry is sealed to: it is worth nothing under another key or in another map. */
+  #place(key: string): string {
+    return `${this.mapName}/${key}`;
+  }
+}

@@ -1,0 +1,142 @@
+import { BoundedMap } from '../base/bounded-map.ts';
+import { repeat } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { HealthBoard, ServerView } from '../upstream/health-board.ts';
+import type { GridCaller } from './grid-caller.ts';
+import type { GridFigures } from './grid-figures.ts';
+import type { GridSession } from './grid.ts';
+import { foldEstimateMs, foldState, readViews } from './health-view.ts';
+import type { ReplicaHealth } from './health-view.ts';
+import { openJson, sealJson } from './sealed-json.ts';
+import type { Seal } from './seal.ts';
+import type { SwitchBoard } from './switches.ts';
+
+export interface HealthBoardOptions {
+  readonly prefix: string;
+  readonly replicaId: string;
+  /** How often each replica tells its view when nothing changes. */
+  readonly intervalMs: number;
+}
+
+export interface HealthBoardParts {
+  readonly clock: Clock;
+  readonly caller: GridCaller;
+  readonly seal: Seal;
+  readonly switches: SwitchBoard;
+  readonly figures: GridFigures;
+}
+
+/** A view counts for so many intervals after it was heard. */
+const freshIntervals = 3;
+const deadlineMs = 500;
+/** Replicas and upstreams that are kept in mind. */
+const replicasMax = 1000;
+const serversMax = 1000;
+
+/**
+ * Upstream health of the cluster: every replica's view in an IMap, told at once on a change and at
+ * an interval, heard by an entry listener, folded here by quorum.
+ */
+export class GridHealthBoard implements HealthBoard {
+  readonly mapName: string;
+  readonly #options: HealthBoardOptions;
+  readonly #parts: HealthBoardParts;
+  readonly #own = new BoundedMap<string, ServerView>(serversMax);
+  readonly #others = new BoundedMap<string, ReplicaHealth>(replicasMax);
+  #isScheduled = false;
+  #timer: Timer | undefined;
+
+  constructor(options: HealthBoardOptions, parts: HealthBoardParts) {
+    this.mapName = `${options.prefix}.health`;
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  publish(server: string, view: ServerView): void {
+    this.#own.set(server, view);
+    if (this.#isScheduled || this.#isOff) return;
+    this.#isScheduled = true;
+    this.#parts.clock.setTimer(0, () => {
+      this.#isScheduled = false;
+      void this.#tell();
+    });
+  }
+
+  agreed(server: string): 'up' | 'down' | 'unknown' {
+    return this.#parts.switches.current.sharedHealth === 'on' ? this.fold(server) : 'unknown';
+  }
+
+  estimateMs(server: string): number | undefined {
+    if (this.#parts.switches.current.sharedHealth !== 'on') return undefined;
+    return foldEstimateMs(this.views(), server);
+  }
+
+  /** What {@link agreed} says, or would say if the switch were on. */
+  fold(server: string): 'up' | 'down' | 'unknown' {
+    return foldState(this.views(), server);
+  }
+
+  /** The views that count now: our own, and those heard lately. */
+  views(): ReplicaHealth[] {
+    const nowMs = this.#parts.clock.nowMs();
+    const { replicaId, intervalMs } = this.#options;
+    const own = { replica: replicaId, servers: new Map(this.#own.entries()), heardAtMs: nowMs };
+    const fresh = Array.from(this.#others.entries(), ([, health]) => health).filter(
+      ({ heardAtMs }) => nowMs - heardAtMs <= intervalMs * freshIntervals,
+    );
+    return [own, ...fresh];
+  }
+
+  start(): void {
+    this.#timer = repeat(this.#parts.clock, this.#options.intervalMs, () => void this.#tell());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Hears the others from now on; called for each session. */
+  async listen(session: GridSession): Promise<void> {
+    const map = await session.map(this.mapName);
+    await map.listen(true, {
+      written: (key, value) => {
+        if (value !== undefined) this.#hear(key, value);
+      },
+      removed: (key) => {
+        this.#others.delete(key);
+      },
+    });
+    await this.#tell();
+  }
+
+  get #isOff(): boolean {
+    return this.#parts.switches.current.sharedHealth === 'off';
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#isOff) return;
+    const { replicaId, intervalMs } = this.#options;
+    const views = Object.fromEntries(this.#own.entries());
+    const value = sealJson(this.#parts.seal, `${this.mapName}/${replicaId}`, views);
+    await this.#parts.caller.call({
+      operation: 'health',
+      key: replicaId,
+      deadlineMs,
+      run: async (session) => {
+        const map = await session.map(this.mapName);
+        await map.set(replicaId, value, intervalMs * freshIntervals + 1000);
+      },
+    });
+  }
+
+  #hear(replica: string, sealed: Buffer): void {
+    if (replica === this.#options.replicaId) return;
+    const opened = openJson(this.#parts.seal, `${this.mapName}/${replica}`, sealed);
+    if (typeof opened === 'string') {
+      this.#parts.figures.dropped[opened]++;
+      return;
+    }
+    const heardAtMs = this.#parts.clock.nowMs();
+    this.#others.set(replica, { replica, servers: readViews(opened.value), heardAtMs });
+  }
+}

@@ -1,0 +1,151 @@
+import type { Clock } from '../base/clock.ts';
+import type { Lease, LeaseResolution, LeaseResult, LeaseWon } from '../flight/lease.ts';
+import type { Outcome } from '../query/outcome.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { GridCache } from './grid-cache.ts';
+import type { CallResult, GridCaller } from './grid-caller.ts';
+import type { GridFigures } from './grid-figures.ts';
+import { gridKey, nxdomainGridKey } from './grid-key.ts';
+import type { GridLock } from './grid.ts';
+import type { SwitchBoard } from './switches.ts';
+
+export interface LockLeaseOptions {
+  readonly prefix: string;
+  /** Locks that questions are spread over: a lock is never given back, so they are few. */
+  readonly shards: number;
+  readonly deadlineMs: number;
+  readonly waitMaxMs: number;
+}
+
+export interface LockLeaseParts {
+  readonly clock: Clock;
+  readonly caller: GridCaller;
+  readonly cache: GridCache;
+  readonly arrivals: Arrivals;
+  readonly switches: SwitchBoard;
+  readonly figures: GridFigures;
+}
+
+const unlockDeadlineMs = 1000;
+
+/** A lock held, and the fence to give back. */
+interface Held {
+  readonly lock: GridLock;
+  readonly fence: bigint;
+}
+
+/**
+ * Who asks upstream, by FencedLock of the CP Subsystem: the holder of the question's shard asks, and
+ * unlocks when its answer is in L2. Strict, but slower than a lease: unlike questions of one shard
+ * wait for each other. Where the grid has no CP Subsystem every replica asks for itself.
+ */
+export class LockLease implements Lease {
+  readonly #options: LockLeaseOptions;
+  readonly #parts: LockLeaseParts;
+
+  constructor(options: LockLeaseOptions, parts: LockLeaseParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  async acquire(key: Buffer): Promise<LeaseResult> {
+    const { switches, figures } = this.#parts;
+    const { deduplication, sharedCache } = switches.current;
+    if (deduplication !== 'on' || sharedCache !== 'on') return { kind: 'unavailable' };
+    const first = await this.#tryLock(key, 0);
+    if (first.outcome !== 'ok') {
+      const why = first.outcome === 'failed' ? 'lock_unsupported' : 'unavailable';
+      figures.leases[why]++;
+      return { kind: 'unavailable' };
+    }
+    if (first.value !== undefined) {
+      // The answer may have come between our look into L2 and the lock.
+      const found = await this.#lookAgain(key);
+      if (found === undefined) return this.#won(key, first.value);
+      this.#unlock(first.value);
+      return { kind: 'held', resolution: Promise.resolve(found) };
+    }
+    figures.leases.held++;
+    return { kind: 'held', resolution: this.#wait(key) };
+  }
+
+  #won(key: Buffer, held: Held): LeaseWon {
+    this.#parts.figures.leases.won++;
+    return { kind: 'won', settle: () => this.#settle(key, held) };
+  }
+
+  /** The answer is shared right after this; the lock is given back once it is written. */
+  #settle(key: Buffer, held: Held): void {
+    const { cache, clock } = this.#parts;
+    cache.wanted(key);
+    clock.setTimer(0, () => {
+      void cache.written(key).then(() => this.#unlock(held));
+    });
+  }
+
+  #unlock({ lock, fence }: Held): void {
+    void this.#parts.caller.call({
+      operation: 'unlock',
+      deadlineMs: unlockDeadlineMs,
+      run: () => lock.unlock(fence),
+    });
+  }
+
+  #tryLock(key: Buffer, waitMs: number): Promise<CallResult<Held | undefined>> {
+    const name = `${this.#options.prefix}.lock.${String(shardOf(key, this.#options.shards))}`;
+    return this.#parts.caller.call({
+      operation: 'lock',
+      deadlineMs: this.#options.deadlineMs + waitMs,
+      run: async (session) => {
+        const lock = await session.lock(name);
+        const fence = await lock.tryLock(waitMs);
+        return fence === undefined ? undefined : { lock, fence };
+      },
+    });
+  }
+
+  async #lookAgain(key: Buffer): Promise<LeaseResolution | undefined> {
+    const found = await this.#parts.cache.lookAgain(key);
+    if (found === undefined) return undefined;
+    this.#parts.figures.leases.answered++;
+    const { answer, ageSeconds } = found;
+    const { extendedErrors } = answer;
+    const outcome: Outcome = { kind: 'answer', answer, ageSeconds, extendedErrors, layer: 'l2' };
+    return { kind: 'outcome', outcome };
+  }
+
+  /** Until the answer appears, or the lock is free: then it is looked for once more. */
+  #wait(key: Buffer): Promise<LeaseResolution> {
+    const { arrivals, clock, figures } = this.#parts;
+    const { waitMaxMs } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<LeaseResolution>();
+    let isOver = false;
+    const look = (): void => {
+      void this.#lookAgain(key).then((found) => {
+        if (found !== undefined) resolve(found);
+      });
+    };
+    const leave = [gridKey(key), nxdomainGridKey(key)].map((place) => arrivals.await(place, look));
+    const give = clock.setTimer(waitMaxMs, () => {
+      figures.leases.in_vain++;
+      resolve({ kind: 'in_vain' });
+    });
+    void this.#tryLock(key, waitMaxMs).then(async ({ ...result }) => {
+      if (result.outcome !== 'ok' || result.value === undefined) return;
+      const found = isOver ? undefined : await this.#lookAgain(key);
+      if (isOver || found !== undefined) this.#unlock(result.value);
+      resolve(found ?? (isOver ? { kind: 'in_vain' } : this.#won(key, result.value)));
+    });
+    return promise.finally(() => {
+      isOver = true;
+      give.cancel();
+      for (const stop of leave) stop();
+    });
+  }
+}
+
+function shardOf(key: Buffer, shards: number): number {
+  let mixed = 0x811c_9dc5;
+  for (const octet of key) mixed = Math.imul(mixed ^ octet, 0x0100_0193);
+  return (mixed >>> 0) % shards;
+}
