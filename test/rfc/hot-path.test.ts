@@ -27,6 +27,7 @@ function resolverOn(clock: VirtualClock): Resolver {
     'upstream.servers': server,
     'upstream.trustAuthenticData': 'true',
     'upstream.loopDetection': 'false',
+    'cache.prefetch.enabled': 'false',
   };
   const { config } = loadConfig({ env: {}, flags });
   const surroundings = { resolvConf: () => '', interfaceAddresses: () => [] };
@@ -182,11 +183,14 @@ describe('the hot path', () => {
         const query = damaged(encodeQuery(parts), damage);
         await stagedAnswer(world, query, transport);
         await clock.advance(pauseMs);
+        // Before and after it: the hot path ages what is kept, and the stages read that.
+        const before = await stagedAnswer(world, query, transport);
         const hot = hotAnswer(resolver, query, transport);
         if (hot === undefined) return;
         hits++;
-        const staged = await stagedAnswer(world, query, transport);
-        expect(hot.toString('hex')).toBe(staged?.toString('hex'));
+        const after = await stagedAnswer(world, query, transport);
+        expect(hot.toString('hex')).toBe(before?.toString('hex'));
+        expect(hot.toString('hex')).toBe(after?.toString('hex'));
       }),
       { numRuns: runs },
     );
