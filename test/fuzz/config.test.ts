@@ -30,7 +30,7 @@ function randomTree(random: Random): Record<string, unknown> {
     let at = tree;
     for (const key of keys.slice(0, -1)) {
       const child = at[key];
-      at = isTree(child) ? child : ((at[key] = {}) as Record<string, unknown>);
+      at = isTree(child) ? child : (at[key] = {});
     }
     at[keys.at(-1) ?? ''] = pick(random, values);
   }
