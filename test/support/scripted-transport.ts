@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../src/base/clock.ts';
 import type { Exchange, ExchangeHandlers, ExchangeTransport } from '../../src/upstream/exchange.ts';
-import { formatServer } from '../../src/upstream/server-address.ts';
-import type { ServerAddress } from '../../src/upstream/server-address.ts';
+import { formatServer } from '../../src/base/server-address.ts';
+import type { ServerAddress } from '../../src/base/server-address.ts';
 import { encodeScriptedReply, readScriptedQuery } from './scripted-reply.ts';
 import type { Script, ScriptedQuery, ScriptedReply } from './scripted-reply.ts';
 
