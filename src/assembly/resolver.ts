@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { AdmitStage } from '../admit/admit-stage.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
@@ -11,6 +10,7 @@ import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
 import type { SharedCache } from '../cache/shared-cache.ts';
 import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
+import { changedPaths } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
@@ -171,12 +171,12 @@ export class Resolver {
 
   /** A route that changed may lead to other answers; what is answered here, see above. */
   #forgetOutdated(before: Config): void {
-    const { local, routes } = this.#config;
-    if (isDeepStrictEqual([before.local, before.routes], [local, routes])) return;
-    const changed = changedSuffixes(before.routes, routes);
-    const isOutdated = (name: Buffer): boolean =>
-      this.#local.settles(name) || changed.some((suffix) => isAtOrBelow(name, suffix));
-    this.cache.forgetWhere(isOutdated);
+    const touched = changedPaths(before, this.#config);
+    if (!touched.some((path) => path === 'routes' || path.startsWith('local.'))) return;
+    const changed = changedSuffixes(before.routes, this.#config.routes);
+    this.cache.forgetWhere(
+      (name) => this.#local.settles(name) || changed.some((suffix) => isAtOrBelow(name, suffix)),
+    );
   }
 
   #observeStage(clock: Clock, log: Log): ObserveStage {
@@ -204,15 +204,15 @@ function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallSta
   return { stale: cache.serveStale, nxdomainCut: cache.nxdomainCut };
 }
 
-/** The suffixes that have other upstreams than before, or have or had some at all. */
+/** The suffixes whose route is new, gone or another one. */
 function changedSuffixes(before: Config['routes'], after: Config['routes']): Buffer[] {
-  const isIn = (list: Config['routes'], route: Config['routes'][number]): boolean =>
-    list.some((other) => isDeepStrictEqual(other, route));
-  const changed = [
-    ...before.filter((route) => !isIn(after, route)),
-    ...after.filter((route) => !isIn(before, route)),
-  ];
-  return changed.map(({ suffix }) => parseName(suffix));
+  const [old, current] = [before, after].map((routes) =>
+    routes.map((route) => JSON.stringify(route)),
+  );
+  return [
+    ...before.filter((route) => current?.includes(JSON.stringify(route)) !== true),
+    ...after.filter((route) => old?.includes(JSON.stringify(route)) !== true),
+  ].map(({ suffix }) => parseName(suffix));
 }
 
 function localOptions({ local, routes }: Config): LocalOptions {

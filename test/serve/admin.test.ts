@@ -81,7 +81,7 @@ describe('the admin API of a running replica', () => {
   });
 
   test('counts hits of both ways, and misses', async () => {
-    for (const _again of [1, 2, 3]) await replica.ask({ name: 'www.example' });
+    for (let count = 0; count < 3; count++) await replica.ask({ name: 'www.example' });
     const stats = await call('GET', 'cache/stats');
     expect(stats).toMatchObject({ entries: 1, hits: 2, misses: 1, insertions: 1 });
     const lookups = await replica.metric('heimdall_cache_lookups_total{');
@@ -109,7 +109,7 @@ describe('the admin API of a running replica', () => {
     expect([hotPath.hits, lines().length]).toEqual([1, 0]);
 
     await call('PUT', 'log', { queries: { enabled: true, clients: 'full' } });
-    for (const _again of [1, 2, 3]) await replica.ask({ name: 'WWW.example' });
+    for (let count = 0; count < 3; count++) await replica.ask({ name: 'WWW.example' });
     await replica.askTcp({ name: 'localhost', type: 'AAAA' });
     await waitFor('the lines', () => lines().length >= 4);
     expect(lines()).toMatchObject([

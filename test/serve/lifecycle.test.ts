@@ -133,7 +133,7 @@ describe('a snapshot', () => {
     expect(readMessage(await askUdp(first.address, printer)).code).toBe(0);
     await first.stop();
     const second = await start({ 'cache.snapshot.path': path });
-    for (const _again of [1, 2]) {
+    for (let count = 0; count < 2; count++) {
       expect(readMessage(await askUdp(second.address, printer)).code).toBe(3);
     }
   });

@@ -113,8 +113,8 @@ export class ReplicaProcess extends TestProcess {
 
   /** `http://127.0.0.1:12345` */
   get api(): string {
-    const { host, port } = this.#ready?.['http'] as SocketAddress;
-    return `http://${host}:${String(port)}`;
+    const http = this.#ready?.['http'] as SocketAddress | undefined;
+    return http === undefined ? '' : `http://${http.host}:${String(http.port)}`;
   }
 
   /** What it logged with this message. */
