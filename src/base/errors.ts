@@ -113,6 +113,11 @@ export class GridUnusable extends HeimdallError {
   override readonly code = 'grid_unusable';
 }
 
+/** What the grid has now is older than what it said before: members were lost, with what they held. */
+export class GridStateLost extends HeimdallError {
+  override readonly code = 'grid_state_lost';
+}
+
 /** An exchange with an upstream failed before a usable response came. */
 export class ExchangeFailed extends HeimdallError {
   override readonly code = 'exchange_failed';

@@ -31,7 +31,10 @@ export interface MapListener {
   removed(key: string): void;
 }
 
-/** A counter that each replica may add to; one writer each, so that it can be corrected. */
+/**
+ * A counter that each replica may add to; one writer each, so that it can be corrected. Calls
+ * reject with `GridStateLost` once members were lost, until {@link reset}.
+ */
 export interface GridCounter {
   get(): Promise<number>;
   add(delta: number): Promise<number>;

@@ -141,7 +141,10 @@ function textEntries(
 /** A copy; undefined for what is not there. */
 function bytesOf(value: unknown): Buffer | undefined {
   if (value === null || value === undefined) return undefined;
-  return Buffer.isBuffer(value) ? Buffer.from(value) : noBytes;
+  if (!Buffer.isBuffer(value)) return noBytes;
+  const copy = Buffer.allocUnsafeSlow(value.length); // not of the pool: it would pin 64 KiB as well
+  copy.set(value);
+  return copy;
 }
 
 /** Something is there that this client has no class for: the client says so in two ways. */

@@ -1,6 +1,7 @@
-import { ClientOfflineError } from 'hazelcast-client';
-import type { Client, FencedLock, PNCounter } from 'hazelcast-client';
+import { ClientOfflineError, ConsistencyLostError } from 'hazelcast-client';
+import type { Client, FencedLock, PNCounter, UUID } from 'hazelcast-client';
 import { BoundedMap } from '../base/bounded-map.ts';
+import { GridStateLost } from '../base/errors.ts';
 import type {
   GridCounter,
   GridLock,
@@ -35,7 +36,7 @@ export class HazelcastSession implements GridSession {
   readonly #locks = new Map<string, GridLock>();
   #maps = new Map<string, HazelcastMap>();
   #client: Client | undefined;
-  #memberIds = new WeakMap<object, string>();
+  #memberIds = new WeakMap<UUID, string>();
 
   /** Uses another client from now on; its listeners follow by {@link listenAgain}. */
   adopt(client: Client | undefined): void {
@@ -87,7 +88,8 @@ export class HazelcastSession implements GridSession {
   memberOf(key: string): string {
     const partitions = this.#client?.getPartitionService();
     if (partitions === undefined || partitions.getPartitionCount() === 0) return unknownMember;
-    const owner = partitions.getPartitionOwner(partitions.getPartitionId(key)) as object | undefined;
+    const owner = partitions.getPartitionOwner(partitions.getPartitionId(key)) as
+      object | undefined;
     return owner === undefined ? unknownMember : this.#idOf(owner);
   }
 
@@ -101,10 +103,10 @@ export class HazelcastSession implements GridSession {
   }
 
   /** Text of a member's id: asked for with every call, and costly to make. */
-  #idOf(owner: object): string {
+  #idOf(owner: UUID): string {
     const known = this.#memberIds.get(owner);
     if (known !== undefined) return known;
-    const id = String(owner);
+    const id = owner.toString();
     this.#memberIds.set(owner, id);
     return id;
   }
@@ -123,11 +125,20 @@ export class HazelcastSession implements GridSession {
 
 function counterOf(counter: PNCounter): GridCounter {
   return {
-    get: async () => (await counter.get()).toNumber(),
-    add: async (delta) => (await counter.addAndGet(delta)).toNumber(),
+    get: () => numberOf(counter.get()),
+    add: (delta) => numberOf(counter.addAndGet(delta)),
     reset: () => counter.reset(),
     destroy: () => counter.destroy(),
   };
+}
+
+async function numberOf(value: ReturnType<PNCounter['get']>): Promise<number> {
+  try {
+    return (await value).toNumber();
+  } catch (cause) {
+    if (!(cause instanceof ConsistencyLostError)) throw cause;
+    throw new GridStateLost('a counter was lost with its members', { cause });
+  }
 }
 
 /** The client wants the very object back that it gave out as a fence. */
