@@ -27,7 +27,11 @@ afterEach(async () => {
 });
 
 async function start(options: Readonly<Record<string, string>> = {}): Promise<ReplicaProcess> {
-  const replica = await ReplicaProcess.start({ 'upstream.servers': upstream.text, ...options });
+  const replica = await ReplicaProcess.start({
+    'upstream.servers': upstream.text,
+    'upstream.tryTimeoutMinMs': '1500', // a question sent again would be counted as another
+    ...options,
+  });
   replicas.push(replica);
   return replica;
 }
@@ -62,7 +66,7 @@ describe('SIGTERM', () => {
     const tcp = await TcpClient.open(replica.address);
     udp.send(query);
     tcp.send(encodeQuery({ name: 'www.example', type: 'MX' }));
-    await waitFor('both questions', () => asked() === 2);
+    await waitFor('both questions', () => asked() >= 2);
 
     replica.signal('SIGTERM');
     await waitFor('it to be not ready', async () => (await readyz()) === 503);
