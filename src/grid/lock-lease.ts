@@ -91,17 +91,23 @@ export class LockLease implements Lease {
     });
   }
 
-  #tryLock(key: Buffer, waitMs: number): Promise<CallResult<Held | undefined>> {
+  /** A lock that comes when nobody waits for it any more is given back: it would stay ours for ever. */
+  async #tryLock(key: Buffer, waitMs: number): Promise<CallResult<Held | undefined>> {
     const name = `${this.#options.prefix}.lock.${String(shardOf(key, this.#options.shards))}`;
-    return this.#parts.caller.call({
+    let isGivenUp = false;
+    const result = await this.#parts.caller.call({
       operation: 'lock',
       deadlineMs: this.#options.deadlineMs + waitMs,
       run: async (session) => {
         const lock = await session.lock(name);
         const fence = await lock.tryLock(waitMs);
-        return fence === undefined ? undefined : { lock, fence };
+        if (fence === undefined) return undefined;
+        if (isGivenUp) this.#unlock({ lock, fence });
+        return { lock, fence };
       },
     });
+    isGivenUp = result.outcome !== 'ok';
+    return result;
   }
 
   async #lookAgain(key: Buffer): Promise<LeaseResolution | undefined> {

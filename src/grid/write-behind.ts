@@ -4,6 +4,8 @@ const concurrencyMax = 64;
 interface Job {
   readonly key: string;
   readonly run: () => Promise<unknown>;
+  /** Written, given up, or dropped. */
+  readonly ended: PromiseWithResolvers<void>;
 }
 
 /**
@@ -24,15 +26,16 @@ export class WriteBehind {
   /** @param run never rejects */
   push(key: string, run: () => Promise<unknown>): void {
     if (this.#queue.length >= this.#queueMax) {
-      this.#queue.shift();
+      this.#queue.shift()?.ended.resolve();
       this.#onDrop();
     }
-    this.#queue.push({ key, run });
+    this.#queue.push({ key, run, ended: Promise.withResolvers() });
     this.#work();
   }
 
-  /** Resolves when no write of this key is under way. */
+  /** Resolves when no write of this key waits or is under way. */
   async written(key: string): Promise<void> {
+    await this.#queue.findLast((job) => job.key === key)?.ended.promise;
     await this.#underWay.get(key);
   }
 
@@ -42,6 +45,7 @@ export class WriteBehind {
       if (job === undefined) return;
       const done = job.run().finally(() => {
         if (this.#underWay.get(job.key) === done) this.#underWay.delete(job.key);
+        job.ended.resolve();
         this.#work();
       });
       this.#underWay.set(job.key, done);
