@@ -75,10 +75,11 @@ export class GridCache implements SharedCache {
     return found;
   }
 
-  /** For a waiter who was woken: is the fresh answer there now? */
-  async lookAgain(key: Buffer): Promise<SharedAnswer | undefined> {
+  /** For a waiter who was woken: the fresh answer, if it is there now. */
+  async lookAgain(key: Buffer): Promise<SharedAnswer | 'absent' | 'unavailable'> {
     const { result, found } = await this.#look(key, 'wait_look');
-    return result === 'hit' ? found : undefined;
+    if (result === 'hit' && found !== undefined) return found;
+    return result === 'unavailable' ? 'unavailable' : 'absent';
   }
 
   /** A fresh answer by the text of its key, for the warm start. */
@@ -119,7 +120,9 @@ export class GridCache implements SharedCache {
     const gridNowMs = gridClock.nowMs();
     if (gridNowMs === undefined) return; // its age could not be told
     const ageMs = clock.nowMs() - receivedMs;
-    const entry = { answer, ttlsRightAtGridMs: gridNowMs - ageMs };
+    // Rather too old than too young, here and in #judge: each side allows for its own uncertainty.
+    const ttlsRightAtGridMs = gridNowMs - ageMs - gridClock.uncertaintyMs();
+    const entry = { answer, ttlsRightAtGridMs };
     const sealed = encodeEntry(this.#place(place), entry, seal);
     const leftSeconds = answer.ttlSeconds - ageMs / 1000 + this.#options.staleSecondsMax;
     const ttlMs = Math.ceil(leftSeconds + sweeperSlackSeconds) * 1000;
@@ -168,8 +171,7 @@ export class GridCache implements SharedCache {
       return { result: 'miss', found: undefined };
     }
     if (nowMs === undefined) return { result: 'unavailable', found: undefined };
-    // The clocks of two replicas may each be off by their uncertainty: rather too old than too young.
-    const ageMs = nowMs - entry.ttlsRightAtGridMs + 2 * gridClock.uncertaintyMs();
+    const ageMs = nowMs - entry.ttlsRightAtGridMs + gridClock.uncertaintyMs();
     const ageSeconds = Math.max(0, ageMs / 1000);
     const { answer } = entry;
     if (ageSeconds < answer.ttlSeconds) return { result: 'hit', found: { answer, ageSeconds } };

@@ -8,6 +8,8 @@ import type { GridFigures } from './grid-figures.ts';
 import { gridKey, nxdomainGridKey } from './grid-key.ts';
 import type { GridMap } from './grid.ts';
 import { decodeMark, encodeMark, sharedFailure } from './lease-mark.ts';
+import type { LeaseMark } from './lease-mark.ts';
+import type { Seal } from './seal.ts';
 import type { SwitchBoard } from './switches.ts';
 
 export interface GridLeaseOptions {
@@ -28,6 +30,7 @@ export interface GridLeaseParts {
   readonly caller: GridCaller;
   readonly cache: GridCache;
   readonly arrivals: Arrivals;
+  readonly seal: Seal;
   readonly switches: SwitchBoard;
   readonly figures: GridFigures;
 }
@@ -38,6 +41,8 @@ const backgroundDeadlineMs = 1000;
 const ttlSlackMs = 1000;
 /** Should an event get lost, waiters look by themselves at these times after they began to wait. */
 const lookTimesMs: readonly number[] = [60, 250, 700];
+/** Looks in a row that the grid did not answer, after which nothing is to be waited for. */
+const unansweredLooksMax = 2;
 
 /**
  * Who of all replicas asks upstream, by `putIfAbsent`. After a success the lease is left to expire:
@@ -68,13 +73,12 @@ export class GridLease implements Lease {
       return { kind: 'unavailable' };
     }
     const held = await this.#tryLease(key);
-    // Our own lease, left from the last time: nobody else asks, so we may.
-    const isOurs = held !== undefined && held !== 'won' && this.#isOwn(held);
     if (held === undefined) {
       figures.leases.unavailable++;
       return { kind: 'unavailable' };
     }
-    if (held === 'won' || isOurs) {
+    // Our own lease, left from the last time: nobody else asks, so we may.
+    if (held === 'won' || this.#isOwn(held)) {
       figures.leases.won++;
       return this.#won(key);
     }
@@ -82,26 +86,47 @@ export class GridLease implements Lease {
     return { kind: 'held', resolution: this.#resolve(key, held) };
   }
 
-  #isOwn(held: Buffer): boolean {
-    const mark = decodeMark(held);
+  #isOwn(mark: LeaseMark): boolean {
     return mark.kind === 'holder' && mark.replica === this.#options.replicaId;
   }
 
-  /** @returns `won`, what lies there already, or undefined when the grid does not tell in time */
-  async #tryLease(key: Buffer): Promise<Buffer | 'won' | undefined> {
+  /**
+   * @returns `won`, what lies there already, or undefined when the grid does not tell in time or
+   *   what lies there is not to be believed
+   */
+  async #tryLease(key: Buffer): Promise<LeaseMark | 'won' | undefined> {
     const place = gridKey(key);
-    const { leaseTtlMs, deadlineMs, replicaId } = this.#options;
-    const mark = encodeMark({ kind: 'holder', replica: replicaId });
+    const { leaseTtlMs, deadlineMs } = this.#options;
+    const own = this.#ownMark(place);
     const result = await this.#parts.caller.call({
       operation: 'lease',
       key: place,
       deadlineMs,
       run: async (session) => {
         const map = await session.map(this.mapName);
-        return (await map.putIfAbsent(place, mark, leaseTtlMs + ttlSlackMs)) ?? ('won' as const);
+        return map.putIfAbsent(place, own, leaseTtlMs + ttlSlackMs);
       },
     });
-    return result.outcome === 'ok' ? result.value : undefined;
+    if (result.outcome !== 'ok') return undefined;
+    return result.value === undefined ? 'won' : this.#believed(place, result.value);
+  }
+
+  #believed(place: string, value: Buffer): LeaseMark | undefined {
+    const { seal, figures } = this.#parts;
+    const mark = decodeMark(this.#sealPlace(place), value, seal);
+    if (typeof mark !== 'string') return mark;
+    figures.dropped[mark]++;
+    return undefined;
+  }
+
+  #ownMark(place: string): Buffer {
+    const mark = { kind: 'holder', replica: this.#options.replicaId } as const;
+    return encodeMark(this.#sealPlace(place), mark, this.#parts.seal);
+  }
+
+  /** What a mark is sealed to: it is worth nothing under another key. */
+  #sealPlace(place: string): string {
+    return `${this.mapName}/${place}`;
   }
 
   #won(key: Buffer): LeaseWon {
@@ -120,19 +145,18 @@ export class GridLease implements Lease {
   }
 
   #release(place: string): void {
-    const { replicaId } = this.#options;
-    const own = encodeMark({ kind: 'holder', replica: replicaId });
+    const own = this.#ownMark(place);
     this.#background('release', place, (map) => map.removeIfSame(place, own));
   }
 
   /** The answer will be gone before the lease: whoever asks then must be able to win it. */
   #shorten(place: string, leftSeconds: number): void {
-    const own = encodeMark({ kind: 'holder', replica: this.#options.replicaId });
+    const own = this.#ownMark(place);
     this.#background('release', place, (map) => map.set(place, own, Math.ceil(leftSeconds) * 1000));
   }
 
   #markFailed(place: string, code: number): void {
-    const mark = encodeMark({ kind: 'failed', code });
+    const mark = encodeMark(this.#sealPlace(place), { kind: 'failed', code }, this.#parts.seal);
     const ttlMs = this.#options.failureTtlSeconds * 1000;
     this.#background('failure_mark', place, (map) => map.set(place, mark, ttlMs));
   }
@@ -150,9 +174,8 @@ export class GridLease implements Lease {
     });
   }
 
-  async #resolve(key: Buffer, held: Buffer): Promise<LeaseResolution> {
+  async #resolve(key: Buffer, mark: LeaseMark): Promise<LeaseResolution> {
     const { figures } = this.#parts;
-    const mark = decodeMark(held);
     if (mark.kind === 'failed') {
       figures.leases.failure_shared++;
       return { kind: 'outcome', outcome: sharedFailure(mark.code) };
@@ -165,19 +188,23 @@ export class GridLease implements Lease {
   /**
    * Looks whenever something changes under the key, and at a few fixed times. The first look comes
    * at once: the answer may have been written between our look into L2 and our asking for the lease.
+   * A grid that does not answer any more ends the wait.
    */
   #wait(key: Buffer): Promise<LeaseResolution> {
     const { clock, arrivals } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<LeaseResolution>();
     let isLooking = false;
     let lookOnceMore = false;
+    let unanswered = 0;
     const look = (mayTryLease: boolean): void => {
       lookOnceMore = isLooking;
       if (isLooking) return;
       isLooking = true;
       void this.#lookForEnd(key, mayTryLease).then((end) => {
         isLooking = false;
-        if (end !== undefined) resolve(end);
+        unanswered = end === 'unavailable' ? unanswered + 1 : 0;
+        if (typeof end === 'object') resolve(end);
+        else if (unanswered >= unansweredLooksMax) resolve({ kind: 'in_vain' });
         else if (lookOnceMore) look(true);
       });
     };
@@ -194,24 +221,27 @@ export class GridLease implements Lease {
   }
 
   /** The answer, a failure, or the lease itself when its holder gave it up. */
-  async #lookForEnd(key: Buffer, mayTryLease: boolean): Promise<LeaseResolution | undefined> {
+  async #lookForEnd(
+    key: Buffer,
+    mayTryLease: boolean,
+  ): Promise<LeaseResolution | 'absent' | 'unavailable'> {
     const { cache, figures } = this.#parts;
     const found = await cache.lookAgain(key);
-    if (found !== undefined) {
+    if (typeof found === 'object') {
       figures.leases.answered++;
       const { answer, ageSeconds } = found;
       const { extendedErrors } = answer;
       const outcome: Outcome = { kind: 'answer', answer, ageSeconds, extendedErrors, layer: 'l2' };
       return { kind: 'outcome', outcome };
     }
-    const held = mayTryLease ? await this.#tryLease(key) : undefined;
+    if (found === 'unavailable' || !mayTryLease) return found;
+    const held = await this.#tryLease(key);
     if (held === 'won') {
       figures.leases.won++;
       return this.#won(key);
     }
-    const mark = held === undefined ? undefined : decodeMark(held);
-    if (mark?.kind !== 'failed') return undefined;
+    if (held?.kind !== 'failed') return 'absent';
     figures.leases.failure_shared++;
-    return { kind: 'outcome', outcome: sharedFailure(mark.code) };
+    return { kind: 'outcome', outcome: sharedFailure(held.code) };
   }
 }

@@ -1,5 +1,6 @@
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
 import type { Outcome } from '../query/outcome.ts';
+import type { Disbelief, Seal } from './seal.ts';
 
 /** What lies under a question's key in the map of leases: who asks, or that asking failed just now. */
 export type LeaseMark =
@@ -8,14 +9,23 @@ export type LeaseMark =
 
 /** In front of the code of a failure; no replica id begins so. */
 const failedSign = '!';
+/** Longer than any replica id. */
+const textBytesMax = 200;
 
-export function encodeMark(mark: LeaseMark): Buffer {
-  return Buffer.from(mark.kind === 'holder' ? mark.replica : `${failedSign}${String(mark.code)}`);
+/** @param place map and key that the mark will lie under */
+export function encodeMark(place: string, mark: LeaseMark, seal: Seal): Buffer {
+  const text = mark.kind === 'holder' ? mark.replica : `${failedSign}${String(mark.code)}`;
+  return seal.seal(place, Buffer.from(text));
 }
 
-/** Never fails: what is no failure of ours counts as somebody's lease, which expires soon. */
-export function decodeMark(value: Buffer): LeaseMark {
-  const text = value.toString('utf8', 0, 100);
+/**
+ * Sealed as answers are: else whoever reaches the grid could take any name away by a failure, or
+ * delay it by a lease that nobody holds. Never throws.
+ */
+export function decodeMark(place: string, value: Buffer, seal: Seal): LeaseMark | Disbelief {
+  const payload = seal.open(place, value);
+  if (typeof payload === 'string') return payload;
+  const text = payload.toString('utf8', 0, textBytesMax);
   if (!text.startsWith(failedSign)) return { kind: 'holder', replica: text };
   const code = Number(text.slice(failedSign.length));
   const isFailure = Number.isInteger(code) && code >= 0 && code <= 0xfff;

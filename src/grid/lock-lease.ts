@@ -112,7 +112,7 @@ export class LockLease implements Lease {
 
   async #lookAgain(key: Buffer): Promise<LeaseResolution | undefined> {
     const found = await this.#parts.cache.lookAgain(key);
-    if (found === undefined) return undefined;
+    if (typeof found === 'string') return undefined;
     this.#parts.figures.leases.answered++;
     const { answer, ageSeconds } = found;
     const { extendedErrors } = answer;
