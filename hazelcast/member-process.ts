@@ -71,7 +71,8 @@ export class MemberProcess {
       if (this.#clock.nowMs() > endMs) {
         throw new MemberStartFailed(`the member was not ready in ${String(readyTimeoutMs)} ms`);
       }
-      await sleep(this.#clock, readyPollMs);
+      // Timers do not keep Node running, and an ended member does not either.
+      await Promise.race([sleep(this.#clock, readyPollMs), this.ended]);
     }
   }
 
