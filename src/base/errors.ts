@@ -113,6 +113,11 @@ export class GridUnusable extends HeimdallError {
   override readonly code = 'grid_unusable';
 }
 
+/** The grid is not reached, or does not answer in time. */
+export class GridUnavailable extends HeimdallError {
+  override readonly code = 'grid_unavailable';
+}
+
 /** What the grid has now is older than what it said before: members were lost, with what they held. */
 export class GridStateLost extends HeimdallError {
   override readonly code = 'grid_state_lost';

@@ -88,8 +88,7 @@ export class HazelcastSession implements GridSession {
   memberOf(key: string): string {
     const partitions = this.#client?.getPartitionService();
     if (partitions === undefined || partitions.getPartitionCount() === 0) return unknownMember;
-    const owner = partitions.getPartitionOwner(partitions.getPartitionId(key)) as
-      object | undefined;
+    const owner = partitions.getPartitionOwner(partitions.getPartitionId(key)) as UUID | undefined;
     return owner === undefined ? unknownMember : this.#idOf(owner);
   }
 
