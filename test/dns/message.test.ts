@@ -106,6 +106,15 @@ describe('records', () => {
     expect(readRdata(wire, { ...read, type: number })).toBeUndefined();
   });
 
+  test('a name that is whole, but runs over the end of the data, is malformed', () => {
+    const [alias] = readRecords(message)?.answer ?? [];
+    if (alias === undefined) throw new Error('no record');
+    expect(readRdata(message, alias)).toBeDefined();
+    for (let length = 0; length < alias.rdataLength; length++) {
+      expect(readRdata(message, { ...alias, rdataLength: length })).toBeUndefined();
+    }
+  });
+
   test('octets behind the names of known data are kept', () => {
     const data = Buffer.from('0161000bad', 'hex');
     const wire = encodeResponse({ answers: [record('x.example', 'UNKNOWN_65280', 60, data)] });

@@ -1,4 +1,4 @@
-import { describe } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import { MalformedName } from '../../src/base/errors.ts';
 import type { Random } from '../../src/base/random.ts';
 import {
@@ -129,8 +129,7 @@ describe('the frame reader', () => {
       if (!isBusy) chunk.fill(0xee); // whatever was not given out must have been copied
     }
     for (let next = reader.next(); next !== undefined; next = reader.next()) read.push(next);
-    if (reader.pendingBytes !== 0) throw new Error('something is left');
-    if (read.length !== messages.length) throw new Error('more or fewer messages');
+    expect([reader.pendingBytes, read.length]).toEqual([0, messages.length]);
     if (!Buffer.concat(read).equals(Buffer.concat(messages))) throw new Error('other messages');
   });
 });

@@ -13,10 +13,11 @@ const runs = runsOf(0.15);
 const batch = 50;
 /** More than any fill of L1 (1 MiB), failures and questions in flight account for. */
 const growthBytesMax = 24 * 1024 ** 2;
+const queriesInFlightMax = 100;
 const config = `
   upstream: { servers: [192.0.2.53, 192.0.2.54], strategy: parallel }
   cache: { maxBytes: 1MiB, nxdomainCut: true }
-  listen: { queriesInFlightMax: 100 }`;
+  listen: { queriesInFlightMax: ${String(queriesInFlightMax)} }`;
 const client = { host: '198.51.100.7', port: 40_000 };
 
 /** Upstreams that answer well, badly, late or not at all. */
@@ -73,9 +74,11 @@ class FuzzingClient {
       this.hot++;
       checkResponse(query, hot, transport);
     }
+    // With too many in flight the stages refuse what the hot path still answers.
+    const compared = responder.inFlight < queriesInFlightMax ? hot : undefined;
     const settled = responder.respond(query, { transport, client });
-    if (!(settled instanceof Promise)) this.#arrived(query, settled, hot, transport);
-    else void settled.then((response) => this.#arrived(query, response, hot, transport));
+    if (!(settled instanceof Promise)) this.#arrived(query, settled, compared, transport);
+    else void settled.then((response) => this.#arrived(query, response, compared, transport));
   }
 
   readonly problems: unknown[] = [];
