@@ -17,6 +17,11 @@ export class Arrivals {
     };
   }
 
+  /** Nothing will be told any more: all find out for themselves. */
+  wakeAll(): void {
+    for (const key of [...this.#waiting.keys()]) this.changed(key);
+  }
+
   /** Something was written or removed under `key`. */
   changed(key: string): void {
     for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();

@@ -49,7 +49,8 @@ export class GridCache implements SharedCache {
   readonly #parts: GridCacheParts;
   readonly #writes: WriteBehind;
   readonly #popularity = new Popularity();
-  readonly #wanted = new Set<string>();
+  /** Answers that are to be shared in any case, and what to do when that fails. */
+  readonly #wanted = new Map<string, () => void>();
 
   constructor(options: GridCacheOptions, parts: GridCacheParts) {
     this.mapName = `${options.prefix}.cache`;
@@ -88,23 +89,35 @@ export class GridCache implements SharedCache {
     return result === 'hit' ? found : undefined;
   }
 
-  share(key: Buffer, answer: Answer, ageSeconds: number): void {
-    if (this.#parts.switches.current.sharedCache === 'off') return;
-    const place = gridKeyOf(key, answer);
-    const isWanted = this.#wanted.delete(gridKey(key));
-    if (answer.ttlSeconds <= ageSeconds) return;
-    if (!isWanted && this.#popularity.count(key) < this.#options.popularityMin) {
-      this.#parts.figures.unpopular++;
-      return;
-    }
-    this.#parts.figures.shared++;
-    const receivedMs = this.#parts.clock.nowMs() - ageSeconds * 1000;
-    this.#writes.push(place, () => this.#write(place, answer, receivedMs));
+  /** Whether answers can be shared at all: their age must be known. */
+  get isReady(): boolean {
+    return this.#parts.gridClock.nowMs() !== undefined;
   }
 
-  /** Another replica waits for this answer: it is shared however seldom it is asked for. */
-  wanted(key: Buffer): void {
-    this.#wanted.add(gridKey(key));
+  share(key: Buffer, answer: Answer, ageSeconds: number): void {
+    const place = gridKeyOf(key, answer);
+    const ifLost = this.#wanted.get(gridKey(key));
+    this.#wanted.delete(gridKey(key));
+    const { switches, figures, clock } = this.#parts;
+    if (switches.current.sharedCache === 'off' || answer.ttlSeconds <= ageSeconds) return;
+    if (ifLost === undefined && this.#popularity.count(key) < this.#options.popularityMin) {
+      figures.unpopular++;
+      return;
+    }
+    figures.shared++;
+    const receivedMs = clock.nowMs() - ageSeconds * 1000;
+    const written = this.#writes.push(place, () => this.#write(place, answer, receivedMs));
+    void written.then((isWritten) => {
+      if (!isWritten) ifLost?.();
+    });
+  }
+
+  /**
+   * Another replica waits for this answer: it is shared however seldom it is asked for.
+   * @param ifLost called when it could not be shared
+   */
+  wanted(key: Buffer, ifLost: () => void): void {
+    this.#wanted.set(gridKey(key), ifLost);
   }
 
   /** Resolves when the answer to this key is no longer on its way to the grid. */
@@ -115,10 +128,10 @@ export class GridCache implements SharedCache {
     ]);
   }
 
-  async #write(place: string, answer: Answer, receivedMs: number): Promise<void> {
+  async #write(place: string, answer: Answer, receivedMs: number): Promise<boolean> {
     const { caller, gridClock, clock, seal } = this.#parts;
     const gridNowMs = gridClock.nowMs();
-    if (gridNowMs === undefined) return; // its age could not be told
+    if (gridNowMs === undefined) return false; // its age could not be told
     const ageMs = clock.nowMs() - receivedMs;
     // Rather too old than too young, here and in #judge: each side allows for its own uncertainty.
     const ttlsRightAtGridMs = gridNowMs - ageMs - gridClock.uncertaintyMs();
@@ -126,12 +139,13 @@ export class GridCache implements SharedCache {
     const sealed = encodeEntry(this.#place(place), entry, seal);
     const leftSeconds = answer.ttlSeconds - ageMs / 1000 + this.#options.staleSecondsMax;
     const ttlMs = Math.ceil(leftSeconds + sweeperSlackSeconds) * 1000;
-    await caller.call({
+    const { outcome } = await caller.call({
       operation: 'share',
       key: place,
       deadlineMs: this.#options.shareDeadlineMs,
       run: async (session) => (await session.map(this.mapName)).set(place, sealed, ttlMs),
     });
+    return outcome === 'ok';
   }
 
   /** The answer to the question itself, and the NXDOMAIN of its name, asked for together. */

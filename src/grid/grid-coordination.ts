@@ -117,6 +117,7 @@ export class GridCoordination {
       connected: (session: GridSession) => void this.#connected(session),
       lost: () => {
         this.caller.use(undefined);
+        this.#arrivals.wakeAll();
         report('the grid is out of reach: this replica goes on by itself');
       },
     };

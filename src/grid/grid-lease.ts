@@ -65,7 +65,8 @@ export class GridLease implements Lease {
     const { switches, figures } = this.#parts;
     const { deduplication, sharedCache } = switches.current;
     // Without a shared cache there is no place where waiters could find the answer.
-    if (deduplication === 'off' || sharedCache === 'off') return { kind: 'unavailable' };
+    const isOff = deduplication === 'off' || sharedCache === 'off';
+    if (isOff || !this.#parts.cache.isReady) return { kind: 'unavailable' };
     if (deduplication === 'observe' || sharedCache === 'observe') {
       void this.#tryLease(key).then((held) => {
         if (held !== undefined && held !== 'won') figures.predictedHeld++;
@@ -139,7 +140,8 @@ export class GridLease implements Lease {
       const leftSeconds = outcome.answer.ttlSeconds - outcome.ageSeconds;
       if (leftSeconds <= 0) this.#release(place);
       else if (leftSeconds * 1000 < this.#options.leaseTtlMs) this.#shorten(place, leftSeconds);
-      this.#parts.cache.wanted(key); // somebody may wait: share it however seldom it is asked for
+      // Somebody may wait: share it however seldom it is asked for, or let somebody else ask.
+      this.#parts.cache.wanted(key, () => this.#release(place));
     } else if (outcome.kind === 'failure') this.#markFailed(place, outcome.code);
     else this.#release(place);
   }
@@ -203,8 +205,9 @@ export class GridLease implements Lease {
       void this.#lookForEnd(key, mayTryLease).then((end) => {
         isLooking = false;
         unanswered = end === 'unavailable' ? unanswered + 1 : 0;
+        const isSilent = unanswered >= unansweredLooksMax || !this.#parts.caller.isConnected;
         if (typeof end === 'object') resolve(end);
-        else if (unanswered >= unansweredLooksMax) resolve({ kind: 'in_vain' });
+        else if (isSilent) resolve({ kind: 'in_vain' });
         else if (lookOnceMore) look(true);
       });
     };

@@ -51,7 +51,8 @@ export class LockLease implements Lease {
   async acquire(key: Buffer): Promise<LeaseResult> {
     const { switches, figures } = this.#parts;
     const { deduplication, sharedCache } = switches.current;
-    if (deduplication !== 'on' || sharedCache !== 'on') return { kind: 'unavailable' };
+    const isOn = deduplication === 'on' && sharedCache === 'on';
+    if (!isOn || !this.#parts.cache.isReady) return { kind: 'unavailable' };
     const first = await this.#tryLock(key, 0);
     if (first.outcome !== 'ok') {
       const why = first.outcome === 'failed' ? 'lock_unsupported' : 'unavailable';
@@ -77,7 +78,7 @@ export class LockLease implements Lease {
   /** The answer is shared right after this; the lock is given back once it is written. */
   #settle(key: Buffer, held: Held): void {
     const { cache, clock } = this.#parts;
-    cache.wanted(key);
+    cache.wanted(key, () => undefined); // the lock is given back then as well
     clock.setTimer(0, () => {
       void cache.written(key).then(() => this.#unlock(held));
     });

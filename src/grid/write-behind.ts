@@ -3,9 +3,9 @@ const concurrencyMax = 64;
 
 interface Job {
   readonly key: string;
-  readonly run: () => Promise<unknown>;
-  /** Written, given up, or dropped. */
-  readonly ended: PromiseWithResolvers<void>;
+  readonly run: () => Promise<boolean>;
+  /** Whether it was written; false when it was given up or dropped. */
+  readonly ended: PromiseWithResolvers<boolean>;
 }
 
 /**
@@ -23,14 +23,19 @@ export class WriteBehind {
     this.#onDrop = onDrop;
   }
 
-  /** @param run never rejects */
-  push(key: string, run: () => Promise<unknown>): void {
+  /**
+   * @param run never rejects, and tells whether it was written
+   * @returns whether it was, in the end
+   */
+  push(key: string, run: () => Promise<boolean>): Promise<boolean> {
     if (this.#queue.length >= this.#queueMax) {
-      this.#queue.shift()?.ended.resolve();
+      this.#queue.shift()?.ended.resolve(false);
       this.#onDrop();
     }
-    this.#queue.push({ key, run, ended: Promise.withResolvers() });
+    const ended = Promise.withResolvers<boolean>();
+    this.#queue.push({ key, run, ended });
     this.#work();
+    return ended.promise;
   }
 
   /** Resolves when no write of this key waits or is under way. */
@@ -43,9 +48,9 @@ export class WriteBehind {
     while (this.#underWay.size < concurrencyMax) {
       const job = this.#queue.shift();
       if (job === undefined) return;
-      const done = job.run().finally(() => {
+      const done = job.run().then((isWritten) => {
         if (this.#underWay.get(job.key) === done) this.#underWay.delete(job.key);
-        job.ended.resolve();
+        job.ended.resolve(isWritten);
         this.#work();
       });
       this.#underWay.set(job.key, done);
