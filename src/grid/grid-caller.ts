@@ -1,8 +1,8 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { BoundedMap } from '../base/bounded-map.ts';
 import type { GridSession } from './grid.ts';
 import { breakerDefaults, MemberBreaker } from './member-breaker.ts';
-import type { BreakerOptions, Verdict } from './member-breaker.ts';
+import type { BreakerOptions } from './member-breaker.ts';
 
 /** How a call ended: a label value of `heimdall_grid_operation_seconds`. */
 export type CallOutcome = 'ok' | 'late' | 'failed' | 'skipped' | 'offline' | 'overload';
@@ -23,7 +23,7 @@ export type GridOperation =
   | 'bulletin'
   | 'clock'
   | 'warm_start'
-  | 'probe_claim'
+  | 'probe'
   | 'flush';
 
 /** Port: one observation for each call. */
@@ -59,12 +59,21 @@ export class GridCaller {
   readonly #observer: GridObserver;
   readonly #breakers = new BoundedMap<string, MemberBreaker>(membersMax);
   readonly #breakerOptions: BreakerOptions;
+  readonly #probeOf: (session: GridSession, key: string) => Promise<unknown>;
+  readonly #probes = new Set<Timer>();
   #session: GridSession | undefined;
   #underWay = 0;
 
-  constructor(clock: Clock, observer: GridObserver, breaker: BreakerOptions = breakerDefaults) {
+  /** @param probeOf asks the member of a key for something, to learn whether it answers */
+  constructor(
+    clock: Clock,
+    observer: GridObserver,
+    probeOf: (session: GridSession, key: string) => Promise<unknown>,
+    breaker: BreakerOptions = breakerDefaults,
+  ) {
     this.#clock = clock;
     this.#observer = observer;
+    this.#probeOf = probeOf;
     this.#breakerOptions = breaker;
   }
 
@@ -98,12 +107,15 @@ export class GridCaller {
     if (session === undefined) return this.#refused(call, 'offline');
     if (this.#underWay >= callsMax) return this.#refused(call, 'overload');
     const breaker = call.key === undefined ? undefined : this.#breakerOf(session, call.key);
-    const verdict: Verdict = breaker?.verdict() ?? 'call';
-    if (verdict === 'skip') return this.#refused(call, 'skipped');
-    const result = this.#race(call, session, breaker);
-    if (verdict === 'call') return result;
-    void result; // a probe: #race never rejects, and nobody waits for it
-    return { outcome: 'skipped' };
+    if (breaker?.isOpen === true) return this.#refused(call, 'skipped');
+    return this.#race(call, session, breaker);
+  }
+
+  /** Ends the probes; calls are still answered, with `offline`. */
+  stop(): void {
+    this.#session = undefined;
+    for (const probe of this.#probes) probe.cancel();
+    this.#probes.clear();
   }
 
   async #race<T>(
@@ -140,10 +152,35 @@ export class GridCaller {
   ): void {
     if (breaker === undefined || key === undefined) return;
     const before = breaker.isOpen;
-    breaker.record(wasLate);
-    if (breaker.isOpen !== before) {
-      this.#observer.breakerChanged(session.memberOf(key), breaker.isOpen);
-    }
+    breaker.record(wasLate, this.#clock.nowMs());
+    if (breaker.isOpen === before) return;
+    const member = session.memberOf(key);
+    this.#observer.breakerChanged(member, breaker.isOpen);
+    if (breaker.isOpen) this.#probeLater(key, member, breaker);
+  }
+
+  /**
+   * Asks the member for a key of its own until it answers in time. Probes run by themselves, not on
+   * the back of queries: a replica that is asked seldom finds a member well again just as soon.
+   */
+  #probeLater(key: string, member: string, breaker: MemberBreaker): void {
+    const timer = this.#clock.setTimer(this.#breakerOptions.probeIntervalMs, () => {
+      this.#probes.delete(timer);
+      void this.#probe(key, breaker).then(() => {
+        if (breaker.isOpen) this.#probeLater(key, member, breaker);
+        else this.#observer.breakerChanged(member, false);
+      });
+    });
+    this.#probes.add(timer);
+  }
+
+  async #probe(key: string, breaker: MemberBreaker): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    const deadlineMs = this.#breakerOptions.probeDeadlineMs;
+    const run = (): Promise<unknown> => this.#probeOf(session, key);
+    const result = await this.#race({ operation: 'probe', deadlineMs, run }, session, undefined);
+    breaker.record(result.outcome !== 'ok', this.#clock.nowMs());
   }
 
   #refused(
@@ -158,7 +195,7 @@ export class GridCaller {
     const member = session.memberOf(key);
     const known = this.#breakers.get(member);
     if (known !== undefined) return known;
-    const breaker = new MemberBreaker(this.#clock, this.#breakerOptions);
+    const breaker = new MemberBreaker(this.#breakerOptions);
     this.#breakers.set(member, breaker);
     return breaker;
   }

@@ -27,16 +27,17 @@ export class GridClock {
   readonly #clock: Clock;
   readonly #caller: GridCaller;
   readonly #mapName: string;
-  readonly #key: string;
+  readonly #replicaId: string;
   readonly #samples: Sample[] = [];
   #timer: Timer | undefined;
+  #asked = 0;
   #taken = 0;
 
   constructor(clock: Clock, caller: GridCaller, prefix: string, replicaId: string) {
     this.#clock = clock;
     this.#caller = caller;
     this.#mapName = `${prefix}.clock`;
-    this.#key = replicaId;
+    this.#replicaId = replicaId;
   }
 
   /** Grid time in milliseconds since the Unix epoch; undefined before the first sample. */
@@ -78,15 +79,17 @@ export class GridClock {
   }
 
   async sample(): Promise<void> {
+    // A key of its own: a write given up on may still come through, and must not be taken for this.
+    const key = `${this.#replicaId}/${String(++this.#asked)}`;
     const sentMs = this.#clock.nowMs();
     const result = await this.#caller.call({
       operation: 'clock',
       deadlineMs,
       run: async (session) => {
         const map = await session.map(this.#mapName);
-        await map.set(this.#key, Buffer.from('clock'), entryTtlMs);
+        await map.set(key, Buffer.from('clock'), entryTtlMs);
         const receivedMs = this.#clock.nowMs();
-        const toldMs = await map.writtenAtMs(this.#key);
+        const toldMs = await map.writtenAtMs(key);
         return toldMs === undefined ? undefined : { toldMs, receivedMs };
       },
     });

@@ -80,7 +80,9 @@ export class GridCoordination {
     this.#dependencies = dependencies;
     this.switches = new SwitchBoard(options.switches);
     this.seal = new Seal(options.entryKeys);
-    this.caller = new GridCaller(clock, observer);
+    this.caller = new GridCaller(clock, observer, async (session, key) => {
+      await (await session.map(`${prefix}.cache`)).get(key);
+    });
     this.gridClock = new GridClock(clock, this.caller, prefix, replicaId);
     const parts = {
       clock,
@@ -129,7 +131,7 @@ export class GridCoordination {
   async stop(): Promise<void> {
     this.healthBoard.stop();
     this.gridClock.stop();
-    this.caller.use(undefined);
+    this.caller.stop();
     await this.#dependencies.grid.stop();
   }
 

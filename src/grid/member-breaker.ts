@@ -1,15 +1,17 @@
-import type { Clock } from '../base/clock.ts';
-
 /** When calls to a member are left out. */
 export interface BreakerOptions {
   /** Calls judged together; the oldest is forgotten. */
   readonly windowCalls: number;
+  /** How long a call counts: what happened before an outage tells nothing of now. */
+  readonly windowMs: number;
   /** Calls before a judgement is passed. */
   readonly callsMin: number;
   /** Share of late or failed calls that opens it. */
   readonly lateShare: number;
   /** Pause between two probes while it is open. */
   readonly probeIntervalMs: number;
+  /** How long a probe may take; nobody waits for it. */
+  readonly probeDeadlineMs: number;
 }
 
 /**
@@ -19,62 +21,50 @@ export interface BreakerOptions {
  */
 export const breakerDefaults: BreakerOptions = {
   windowCalls: 40,
+  windowMs: 10_000,
   callsMin: 10,
   lateShare: 0.5,
   probeIntervalMs: 500,
+  probeDeadlineMs: 50,
 };
-
-/** What to do with a call. */
-export type Verdict =
-  /** Make it and wait for it. */
-  | 'call'
-  /** Make it to learn how the member is, but do not wait. */
-  | 'probe'
-  /** Leave it out. */
-  | 'skip';
 
 /** Judges one member by the calls made to it. */
 export class MemberBreaker {
-  readonly #clock: Clock;
   readonly #options: BreakerOptions;
-  readonly #late: boolean[] = [];
+  readonly #calls: { readonly wasLate: boolean; readonly atMs: number }[] = [];
   #isOpen = false;
-  #probeAtMs = 0;
 
-  constructor(clock: Clock, options: BreakerOptions) {
-    this.#clock = clock;
+  constructor(options: BreakerOptions) {
     this.#options = options;
   }
 
+  /** Whether calls to the member are left out; probes decide when that ends. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  verdict(): Verdict {
-    if (!this.#isOpen) return 'call';
-    const nowMs = this.#clock.nowMs();
-    if (nowMs < this.#probeAtMs) return 'skip';
-    this.#probeAtMs = nowMs + this.#options.probeIntervalMs;
-    return 'probe';
-  }
-
-  /** A call came back in time, or it was late or failed. */
-  record(wasLate: boolean): void {
+  /** A call, or while it is open a probe, came back in time, or it was late or failed. */
+  record(wasLate: boolean, nowMs: number): void {
     if (this.#isOpen) {
       if (!wasLate) this.#close();
       return;
     }
-    this.#late.push(wasLate);
-    if (this.#late.length > this.#options.windowCalls) this.#late.shift();
-    const late = this.#late.filter(Boolean).length;
-    const { callsMin, lateShare, probeIntervalMs } = this.#options;
-    if (this.#late.length < callsMin || late < this.#late.length * lateShare) return;
-    this.#isOpen = true;
-    this.#probeAtMs = this.#clock.nowMs() + probeIntervalMs;
+    const { windowCalls, windowMs, callsMin, lateShare } = this.#options;
+    this.#calls.push({ wasLate, atMs: nowMs });
+    while (this.#calls.length > windowCalls || this.#isOld(nowMs - windowMs)) this.#calls.shift();
+    // Only a late call is a reason: one in time must not end what earlier ones began.
+    if (!wasLate || this.#calls.length < callsMin) return;
+    const late = this.#calls.filter((call) => call.wasLate).length;
+    this.#isOpen = late >= this.#calls.length * lateShare;
+  }
+
+  #isOld(beforeMs: number): boolean {
+    const [oldest] = this.#calls;
+    return oldest !== undefined && oldest.atMs < beforeMs;
   }
 
   #close(): void {
     this.#isOpen = false;
-    this.#late.length = 0;
+    this.#calls.length = 0;
   }
 }

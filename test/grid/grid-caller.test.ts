@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { GridCaller } from '../../src/grid/grid-caller.ts';
-import type { CallResult } from '../../src/grid/grid-caller.ts';
+import type { CallResult, GridObserver } from '../../src/grid/grid-caller.ts';
 import type { GridSession } from '../../src/grid/grid.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -10,24 +10,26 @@ const session = {
   members: () => [],
 } as unknown as GridSession; // calls get what they run with, and use nothing of it here
 
+/** Never answers, as a frozen member. */
+const frozen = (): Promise<number> => new Promise(() => undefined);
+const answers = (): Promise<number> => Promise.resolve(7);
+
 function newWorld() {
   const clock = new VirtualClock();
   const ended: string[] = [];
   const breakers: string[] = [];
-  const caller = new GridCaller(clock, {
+  const world = { probe: frozen };
+  const observer: GridObserver = {
     operationEnded: (operation, outcome, seconds) =>
       ended.push(`${operation} ${outcome} ${String(seconds)}`),
     breakerChanged: (member, isOpen) => breakers.push(`${member} ${isOpen ? 'open' : 'closed'}`),
-  });
+  };
+  const caller = new GridCaller(clock, observer, () => world.probe());
   caller.use(session);
   const call = (key: string, run: () => Promise<number>): Promise<CallResult<number>> =>
     caller.call({ operation: 'look', key, deadlineMs: 15, run });
-  return { clock, ended, breakers, caller, call };
+  return { clock, ended, breakers, caller, call, world };
 }
-
-/** Never answers, as a frozen member. */
-const frozen = (): Promise<number> => new Promise(() => undefined);
-const answers = (): Promise<number> => Promise.resolve(7);
 
 describe('calls to the grid', () => {
   test('bring what was asked for', async () => {
@@ -84,22 +86,35 @@ describe('calls to the grid', () => {
     expect(caller.openBreakers).toEqual(['a']);
   });
 
-  test('probe a member that was left out without waiting, and use it again when it answers', async () => {
-    const { clock, call, breakers } = newWorld();
+  test('probe a member that was left out by themselves, and use it again when it answers', async () => {
+    const { clock, call, breakers, world, ended } = newWorld();
     for (let i = 0; i < 10; i++) {
       const late = call('a', frozen);
       await clock.advance(15);
       await late;
     }
-    await clock.advance(500);
-    expect(await call('a', frozen)).toEqual({ outcome: 'skipped' }); // a probe, in vain
-    await clock.advance(15);
-    expect(await call('a', answers)).toEqual({ outcome: 'skipped' }); // too early for another
-    await clock.advance(500);
-    expect(await call('a', answers)).toEqual({ outcome: 'skipped' }); // a probe that succeeds
-    await clock.advance(1);
+    await clock.advance(1200);
+    expect(ended.filter((line) => line.startsWith('probe'))).toEqual(
+      Array(2).fill('probe late 0.05'),
+    );
+    expect(await call('a', answers)).toEqual({ outcome: 'skipped' });
+    world.probe = answers;
+    await clock.advance(550);
     expect(breakers).toEqual(['a open', 'a closed']);
     expect(await call('a', answers)).toEqual({ outcome: 'ok', value: 7 });
+    expect(clock.timersPending).toBe(0);
+  });
+
+  test('stop probing when they are stopped', async () => {
+    const { clock, call, caller } = newWorld();
+    for (let i = 0; i < 10; i++) {
+      const late = call('a', frozen);
+      await clock.advance(15);
+      await late;
+    }
+    caller.stop();
+    expect(clock.timersPending).toBe(0);
+    expect(await call('a', answers)).toEqual({ outcome: 'offline' });
   });
 
   test('a third of late calls is no reason to leave a member out', async () => {
@@ -109,6 +124,21 @@ describe('calls to the grid', () => {
       await clock.advance(15);
       await result;
     }
+    expect(breakers).toEqual([]);
+  });
+
+  test('a member that was late before an outage and answers now is not left out', async () => {
+    const { clock, call, breakers } = newWorld();
+    for (let i = 0; i < 9; i++) {
+      const late = call('a', frozen);
+      await clock.advance(15);
+      await late;
+    }
+    for (let i = 0; i < 3; i++) expect(await call('a', answers)).toMatchObject({ outcome: 'ok' });
+    await clock.advance(10_001);
+    const late = call('a', frozen);
+    await clock.advance(15);
+    await late;
     expect(breakers).toEqual([]);
   });
 });
