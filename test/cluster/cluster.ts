@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly member?: TestMember;
   /** Any option by its path. */
   readonly set?: Settings;
+  /** A configuration file of all replicas, which may be changed and reloaded. */
+  readonly file?: string;
   /** False: do not wait until the grid is connected. */
   readonly awaitGrid?: boolean;
 }
@@ -55,8 +57,21 @@ export class Cluster {
 
   /** Starts one, in the place of an earlier one or as another one. */
   async startReplica(index: number, set: Settings = {}): Promise<void> {
-    const { member, upstreams, awaitGrid } = this.#options;
-    const replica = await ReplicaProcess.start({
+    const { member, awaitGrid, file } = this.#options;
+    const replica = await ReplicaProcess.launch([
+      ...['serve', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'],
+      ...(file === undefined ? [] : ['-c', file]),
+      ...this.#settings(index, set),
+    ]);
+    this.replicas[index] = replica;
+    this.clients[index]?.close();
+    this.clients[index] = new Asker(replica.address);
+    if (member !== undefined && awaitGrid !== false) await connected(replica);
+  }
+
+  #settings(index: number, set: Settings): string[] {
+    const { member, upstreams } = this.#options;
+    const settings = {
       'upstream.servers': upstreams.map(({ text }) => text).join(','),
       'upstream.loopDetection': 'false',
       'shutdown.graceMs': '100',
@@ -65,11 +80,8 @@ export class Cluster {
       ...(member === undefined ? {} : { 'grid.members': member.address }),
       ...this.#options.set,
       ...set,
-    });
-    this.replicas[index] = replica;
-    this.clients[index]?.close();
-    this.clients[index] = new Asker(replica.address);
-    if (member !== undefined && awaitGrid !== false) await connected(replica);
+    };
+    return Object.entries(settings).flatMap(([path, value]) => ['--set', `${path}=${value}`]);
   }
 
   replica(index: number): ReplicaProcess {
