@@ -3,6 +3,8 @@ import { redact } from '../config/changes.ts';
 import type { ConfigWatcher } from '../config/watcher.ts';
 import { decodeKey, typeOfNxdomain } from '../dns/question.ts';
 import type { AdminActions, CacheEntryView, LogState } from '../telemetry/admin-actions.ts';
+import { noCluster } from '../telemetry/cluster-view.ts';
+import type { ClusterView } from '../telemetry/cluster-view.ts';
 import type { BuildFigures } from '../telemetry/figures.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { viewOf } from './cache-view.ts';
@@ -14,10 +16,13 @@ export interface AdminParts {
   readonly log: WinstonLog;
   readonly clock: Clock;
   readonly build: BuildFigures;
+  /** Undefined where no grid is configured. */
+  readonly cluster?: () => ClusterView;
 }
 
 /** What the admin API does, done by the parts that can. */
-export function adminActions({ resolver, watcher, log, clock, build }: AdminParts): AdminActions {
+export function adminActions(parts: AdminParts): AdminActions {
+  const { resolver, watcher, log, clock, build, cluster = () => noCluster } = parts;
   return {
     version: () => build,
     config: () => redact(watcher.current.config),
@@ -31,6 +36,7 @@ export function adminActions({ resolver, watcher, log, clock, build }: AdminPart
       return Promise.resolve({ applied, restartNeeded });
     },
     upstreams: () => resolver.upstreams.status(),
+    cluster,
     cacheStats: () => resolver.cacheFigures(),
     cacheEntries: (name, type) => entriesOf(resolver, clock, name, type),
     flush: (target) => resolver.flush(target),

@@ -10,6 +10,7 @@ import {
 import { addCacheFlush } from './cache-flush.ts';
 import { addCacheGet } from './cache-get.ts';
 import { addCacheStats } from './cache-stats.ts';
+import { addCluster } from './cluster.ts';
 import type { CommandContext, CommandIo } from './command.ts';
 import { addConfigCheck } from './config-check.ts';
 import { addConfigSchema } from './config-schema.ts';
@@ -44,7 +45,15 @@ export async function runCli(argv: readonly string[], io: CommandIo): Promise<nu
 }
 
 function program(context: CommandContext): Argv {
-  const commands = [addServe, addQuery, addConfig, addCache, addUpstreams, addHealthcheck];
+  const commands = [
+    addServe,
+    addQuery,
+    addConfig,
+    addCache,
+    addUpstreams,
+    addCluster,
+    addHealthcheck,
+  ];
   const cli = yargs()
     .scriptName('heimdall')
     .usage('$0 <command>\n\nA caching, forwarding DNS resolver whose replicas behave as one')

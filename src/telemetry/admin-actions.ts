@@ -1,5 +1,6 @@
 import type { AnswerKind } from '../dns/answer.ts';
 import type { UpstreamStatus } from '../upstream/status.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { BuildFigures, CacheFigures } from './figures.ts';
 import type { LogLevel } from './log.ts';
 import type { QueryLogOptions } from './query-log.ts';
@@ -52,6 +53,8 @@ export interface AdminActions {
   /** @throws {ConfigInvalid} the running configuration stays */
   reloadConfig(): Promise<ReloadReport>;
   upstreams(): readonly UpstreamStatus[];
+  /** The cluster as this replica sees it. */
+  cluster(): ClusterView | Promise<ClusterView>;
   cacheStats(): CacheFigures;
   /** The entries of a name, in wire form and lower case; of one type, or of all. */
   cacheEntries(name: Buffer, type: number | undefined): readonly CacheEntryView[];

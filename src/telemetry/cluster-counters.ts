@@ -10,7 +10,10 @@ export interface SeriesTotal {
 export interface ClusterCounters {
   /** Hands over this replica's totals as they stand now; never waits for the grid. */
   publish(series: readonly SeriesTotal[]): void;
-  /** The sums over all replicas; undefined where there is no cluster. */
+  /**
+   * The sums over all replicas; undefined where there is no cluster.
+   * @throws {GridUnavailable} when the grid does not tell in time
+   */
   totals(): Promise<readonly SeriesTotal[] | undefined>;
 }
 

@@ -1,4 +1,4 @@
-import { RequestRefused } from '../base/errors.ts';
+import { GridUnavailable, RequestRefused } from '../base/errors.ts';
 import type { ClusterCounters } from './cluster-counters.ts';
 import { jsonReply, textReply } from './http-reply.ts';
 import type { HttpReply } from './http-reply.ts';
@@ -37,12 +37,22 @@ function metricsReply(metrics: Metrics, body: string): HttpReply {
 }
 
 async function clusterReply(metrics: Metrics, counters: ClusterCounters): Promise<HttpReply> {
-  const totals = await counters.totals();
+  const totals = await totalsOf(counters);
   if (totals === undefined) {
     const message = 'this replica counts for itself: no cluster metrics are configured';
     throw new RequestRefused(404, 'no_cluster', message);
   }
   return metricsReply(metrics, await clusterPage(totals));
+}
+
+/** @throws {RequestRefused} 503 when the grid does not tell in time */
+async function totalsOf(counters: ClusterCounters): ReturnType<ClusterCounters['totals']> {
+  try {
+    return await counters.totals();
+  } catch (error) {
+    if (!(error instanceof GridUnavailable)) throw error;
+    throw new RequestRefused(503, 'grid_unavailable', error.message);
+  }
 }
 
 function readyReply(readiness: Readiness): HttpReply {

@@ -9,7 +9,13 @@ interface Part {
 
 type CounterState = ReadonlyMap<string, Part>;
 /** By the member that counted. */
-export type Observed = Map<string, number>;
+export type Observed = ReadonlyMap<string, number>;
+
+/** What a member answers: the value, and what it knew. */
+export interface CounterReply {
+  readonly value: number;
+  readonly observed: Observed;
+}
 
 /** The PN counters that one member holds: sums by the member that was told of the addition. */
 export class MemberCounters {
@@ -22,17 +28,19 @@ export class MemberCounters {
   }
 
   /** @throws {GridStateLost} when less is known here than the caller has seen before */
-  get(name: string, observed: Observed): number {
+  get(name: string, observed: Observed): CounterReply {
     const state: CounterState = this.#counters.get(name) ?? new Map();
     for (const [origin, additions] of observed) {
       if ((state.get(origin)?.additions ?? 0) < additions) throw new GridStateLost(name);
     }
-    for (const [origin, { additions }] of state) observed.set(origin, additions);
-    return [...state.values()].reduce((sum, { value }) => sum + value, 0);
+    return {
+      value: [...state.values()].reduce((sum, { value }) => sum + value, 0),
+      observed: new Map(Array.from(state, ([origin, { additions }]) => [origin, additions])),
+    };
   }
 
   /** @throws {GridStateLost} */
-  add(name: string, delta: number, observed: Observed): number {
+  add(name: string, delta: number, observed: Observed): CounterReply {
     this.get(name, observed);
     const state = this.#counters.get(name) ?? new Map<string, Part>();
     const own = state.get(this.origin) ?? { value: 0, additions: 0 };

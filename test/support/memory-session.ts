@@ -6,7 +6,7 @@ import type {
   GridSession,
   MapListener,
 } from '../../src/grid/grid.ts';
-import type { Observed } from './memory-counters.ts';
+import type { CounterReply, Observed } from './memory-counters.ts';
 import type { MemoryLink } from './memory-link.ts';
 import { expiryOf } from './memory-members.ts';
 import type { MemoryMember, MemoryMembers, StoredEntry } from './memory-members.ts';
@@ -48,21 +48,19 @@ export class MemorySession implements GridSession {
 
   counter(name: string): Promise<GridCounter> {
     const { members } = this.#grid;
-    const observed = this.#observed.get(name) ?? new Map<string, number>();
-    this.#observed.set(name, observed);
     return this.#ifConnected({
-      get: () => this.#count(name, ({ counters }) => counters.get(name, observed)),
+      get: () => this.#count(name, ({ counters }, observed) => counters.get(name, observed)),
       add: (delta) =>
-        this.#count(name, ({ counters }) => {
+        this.#count(name, ({ counters }, observed) => {
           members.replicateSoon();
           return counters.add(name, delta, observed);
         }),
       reset: () => {
-        observed.clear();
+        this.#observed.delete(name);
         return Promise.resolve();
       },
       destroy: () => {
-        observed.clear();
+        this.#observed.delete(name);
         return this.#link.call({
           member: () => members.inCluster[0],
           run: () => members.destroyCounter(name),
@@ -109,14 +107,26 @@ export class MemorySession implements GridSession {
    * As the client does it: one member is stuck to; when it fails, the same call goes to another one,
    * whether the first has done it or not.
    */
-  async #count(name: string, run: (member: MemoryMember) => number): Promise<number> {
+  async #count(
+    name: string,
+    run: (member: MemoryMember, observed: Observed) => CounterReply,
+  ): Promise<number> {
     const tried = new Set<MemoryMember>();
     for (;;) {
       const target = this.#targetOf(name, tried);
       if (target === undefined) throw new Error('no member holds counters');
-      const known = { member: () => target, run, outlivesCastOut: true };
+      // As it stands now: a member that reads the call late compares with this.
+      const observed = this.#observed.get(name) ?? new Map<string, number>();
       try {
-        return await this.#link.call(known);
+        const reply = await this.#link.call({
+          member: () => target,
+          run: (member) => run(member, observed),
+          outlivesCastOut: true,
+        });
+        if (isAfter(reply.observed, this.#observed.get(name))) {
+          this.#observed.set(name, reply.observed);
+        }
+        return reply.value;
       } catch (error) {
         tried.add(target);
         this.#targets.delete(name);
@@ -138,6 +148,11 @@ export class MemorySession implements GridSession {
   #ifConnected<T>(value: T): Promise<T> {
     return this.#link.isConnected ? Promise.resolve(value) : Promise.reject(new Error('offline'));
   }
+}
+
+function isAfter(one: Observed, other: Observed | undefined): boolean {
+  if (other === undefined) return true;
+  return Array.from(other).every(([origin, additions]) => (one.get(origin) ?? 0) >= additions);
 }
 
 class MemoryMap implements GridMap {

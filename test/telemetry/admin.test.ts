@@ -40,6 +40,7 @@ describe('the admin API answers', () => {
     expect(await read('/api/v1/version')).toMatchObject({ version: '1.2.3' });
     expect(await read('/api/v1/config')).toEqual({ http: { token: '***' } });
     expect(await read('/api/v1/upstreams')).toEqual({ upstreams: [] });
+    expect(await read('/api/v1/cluster')).toMatchObject({ state: 'off', members: [] });
     expect(await read('/api/v1/cache/stats')).toMatchObject({ entries: 3, limitBytes: 65_536 });
   });
 

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ListenFailed } from '../../src/base/errors.ts';
+import { GridUnavailable } from '../../src/base/errors.ts';
 import type { ClusterCounters } from '../../src/telemetry/cluster-counters.ts';
 import { samplesOf, startHttp } from './support.ts';
 import type { RunningHttp } from './support.ts';
@@ -170,6 +171,18 @@ describe('the HTTP server', () => {
 });
 
 describe('the HTTP server of a cluster', () => {
+  test('/metrics/cluster says so when the grid does not answer', async () => {
+    const clusterCounters: ClusterCounters = {
+      publish: () => undefined,
+      totals: () => Promise.reject(new GridUnavailable('the grid does not tell')),
+    };
+    const http = await startHttp({ clusterCounters });
+    const response = await http.get('/metrics/cluster');
+    expect(response.status).toBe(503);
+    expect(await errorOf(response)).toBe('grid_unavailable');
+    await http.stop();
+  });
+
   test('/metrics/cluster tells the sums', async () => {
     const clusterCounters: ClusterCounters = {
       publish: () => undefined,

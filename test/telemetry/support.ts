@@ -8,6 +8,8 @@ import type { AdminActions } from '../../src/telemetry/admin-actions.ts';
 import { AdminGuard } from '../../src/telemetry/admin-guard.ts';
 import { adminRoutes } from '../../src/telemetry/admin-routes.ts';
 import { ArrivalCounters } from '../../src/telemetry/arrival-counters.ts';
+import { noCluster } from '../../src/telemetry/cluster-view.ts';
+import type { ClusterView } from '../../src/telemetry/cluster-view.ts';
 import { NoClusterCounters } from '../../src/telemetry/cluster-counters.ts';
 import type { ClusterCounters } from '../../src/telemetry/cluster-counters.ts';
 import type { CacheFigures } from '../../src/telemetry/figures.ts';
@@ -160,6 +162,10 @@ export class RecordingActions implements AdminActions {
 
   upstreams(): ReturnType<AdminActions['upstreams']> {
     return [];
+  }
+
+  cluster(): ClusterView {
+    return noCluster;
   }
 
   cacheStats(): CacheFigures {
