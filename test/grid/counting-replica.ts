@@ -7,6 +7,7 @@ import { GridFigures } from '../../src/grid/grid-figures.ts';
 import type { Grid } from '../../src/grid/grid.ts';
 import { ReplicaRegistry } from '../../src/grid/replica-registry.ts';
 import { Seal } from '../../src/grid/seal.ts';
+import { seriesText } from '../../src/grid/tally.ts';
 import { SwitchBoard } from '../../src/grid/switches.ts';
 import type { SeriesTotal } from '../../src/telemetry/cluster-counters.ts';
 
@@ -31,23 +32,30 @@ export class CountingReplica {
   readonly events: string[] = [];
   readonly #grid: Grid;
   readonly #clock: Clock;
+  readonly #intervalMs: number;
   readonly #local = new Map<string, SeriesTotal>();
   #timer: Timer | undefined;
   isAlive = true;
 
-  constructor(id: string, grid: Grid, clock: Clock) {
+  constructor(
+    id: string,
+    grid: Grid,
+    clock: Clock,
+    { interval = intervalMs, prefix = 'heimdall' } = {},
+  ) {
     this.id = id;
     this.#grid = grid;
     this.#clock = clock;
+    this.#intervalMs = interval;
     const observer = { operationEnded: () => undefined, breakerChanged: () => undefined };
     this.caller = new GridCaller(clock, observer, async (session, key) =>
-      (await session.map('heimdall.cache')).get(key),
+      (await session.map(`${prefix}.cache`)).get(key),
     );
     const seal = new Seal([]);
-    const gridClock = new GridClock(clock, this.caller, 'heimdall', id);
+    const gridClock = new GridClock(clock, this.caller, prefix, id);
     const parts = { clock, caller: this.caller, gridClock, seal, figures: this.figures };
     this.registry = new ReplicaRegistry(
-      { prefix: 'heimdall', replicaId: id, version: '1.2.3', beatIntervalMs: intervalMs },
+      { prefix, replicaId: id, version: '1.2.3', beatIntervalMs: interval },
       {
         ...parts,
         details: () => ({
@@ -59,7 +67,7 @@ export class CountingReplica {
       },
     );
     this.counters = new GridCounters(
-      { prefix: 'heimdall', replicaId: id },
+      { prefix, replicaId: id },
       { ...parts, switches: this.switches, registry: this.registry },
     );
   }
@@ -78,7 +86,7 @@ export class CountingReplica {
       },
     });
     this.registry.start();
-    this.#timer = repeat(this.#clock, intervalMs, () => this.publish());
+    this.#timer = repeat(this.#clock, this.#intervalMs, () => this.publish());
   }
 
   /** As `kill -9` ends it. */
@@ -108,7 +116,7 @@ export class CountingReplica {
 export function bySeries(totals: readonly SeriesTotal[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const { name, labels, value } of totals) {
-    const key = name + JSON.stringify(labels);
+    const key = seriesText({ name, labels });
     sums[key] = Math.round(((sums[key] ?? 0) + value) * 1e6) / 1e6;
   }
   return sums;
