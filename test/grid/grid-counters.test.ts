@@ -141,6 +141,46 @@ describe('the totals of the cluster', () => {
     await expectExact(world, [b, c]);
   });
 
+  test('are right at every moment of a retirement, also when who retires dies in between', async () => {
+    const world = await startWorld(['a', 'b', 'c']);
+    await traffic(world, 8000);
+    await settle(world);
+    const [a, b, c] = world.replicas as [CountingReplica, CountingReplica, CountingReplica];
+    await a.die();
+    const retired = world.grid.peek('heimdall.retired');
+    for (let step = 0; step < 200_000 && !retired.has('totals'); step++) {
+      await world.clock.advance(0.5);
+    }
+    await b.die();
+    expect([...world.grid.peek('heimdall.writers').keys()].sort()).toEqual(['a', 'b', 'c']);
+    await expectExact(world, [c]);
+    await world.clock.advance(12 * intervalMs);
+    await expectExact(world, [c]);
+    expect([...world.grid.peek('heimdall.writers').keys()]).toEqual(['c']);
+  });
+
+  test('do not fall for an older entry of the retired that a split brought back', async () => {
+    const world = await startWorld(['a', 'b', 'c', 'd']);
+    await traffic(world, 8000);
+    await settle(world);
+    const [a, b, c, d] = world.replicas as [
+      CountingReplica,
+      CountingReplica,
+      CountingReplica,
+      CountingReplica,
+    ];
+    const retired = world.grid.peek('heimdall.retired');
+    await a.die();
+    await world.clock.advance(8 * intervalMs);
+    const older = retired.get('totals');
+    await b.die();
+    await world.clock.advance(8 * intervalMs);
+    expect(older).toBeDefined();
+    if (older !== undefined) retired.set('totals', older);
+    await world.clock.advance(intervalMs + 100);
+    await expectExact(world, [c, d]);
+  });
+
   test('neither lose nor double when a replica is restarted again and again', async () => {
     const world = await startWorld(['a0', 'b']);
     const b = world.replicas[1] as CountingReplica;
