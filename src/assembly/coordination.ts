@@ -3,13 +3,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/schema.ts';
 import { GridCoordination } from '../grid/grid-coordination.ts';
-import type { CoordinationOptions } from '../grid/grid-coordination.ts';
+import type { CoordinationOptions, ReplicaTidings } from '../grid/grid-coordination.ts';
+import { gridKey } from '../grid/grid-key.ts';
 import type { Grid } from '../grid/grid.ts';
 import type { Switches } from '../grid/switches.ts';
 import { connectHazelcast } from './hazelcast.ts';
 import { GridObservations } from '../telemetry/grid-observations.ts';
 import type { GridSource } from '../telemetry/grid-sources.ts';
+import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Resolver } from './resolver.ts';
 
 /** Makes the driver of a grid; a test makes one in memory. */
 export type ConnectGrid = (config: Config, clock: Clock, log: Log) => Grid;
@@ -18,6 +21,7 @@ export interface GridParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly build: { readonly version: string };
   /** In place of Hazelcast. */
   readonly connectGrid?: ConnectGrid;
 }
@@ -38,6 +42,7 @@ export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefine
   const replicaId = `${config.grid.replicaId ?? hostname()}-${startMark(parts.random)}`;
   const coordination = new GridCoordination(optionsOf(config, replicaId), {
     clock,
+    version: parts.build.version,
     grid: connectGrid(config, clock, log),
     observer: observations,
     report: (message, fields) => log.info(message, fields),
@@ -46,6 +51,38 @@ export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefine
     log.warn('entries of the grid are not authenticated: set grid.entryKeys');
   }
   return { coordination, replicaId, source: sourceOf(coordination, observations) };
+}
+
+/** Keys that a replica tells the others it is asked for most. */
+const hottestMax = 500;
+/** The whole cache is looked through for them, so not at every beat. */
+const hottestIntervalMs = 30_000;
+
+/** What a replica tells the others of itself. */
+export function tidingsOf(
+  grid: ReplicaGrid,
+  resolver: Resolver,
+  clock: Clock,
+  told: { readonly address: () => string; readonly series: () => readonly SeriesTotal[] },
+): ReplicaTidings {
+  let hottest: readonly string[] = [];
+  let foundAtMs = Number.NEGATIVE_INFINITY;
+  const findHottest = (): readonly string[] => {
+    if (clock.nowMs() - foundAtMs >= hottestIntervalMs) {
+      hottest = resolver.cache.hottest(hottestMax).map(gridKey);
+      foundAtMs = clock.nowMs();
+    }
+    return hottest;
+  };
+  return {
+    series: told.series,
+    details: () => ({
+      address: told.address(),
+      switches: grid.coordination.switches.current,
+      answers: resolver.counters.answersByLayer(),
+      hottest: findHottest(),
+    }),
+  };
 }
 
 /** The switches as configured. */

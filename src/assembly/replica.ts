@@ -7,6 +7,8 @@ import type { ConfigSource, LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { ConfigWatcher } from '../config/watcher.ts';
 import type { ReloadOutcome } from '../config/watcher.ts';
+import { clusterViewOf } from '../grid/cluster-view.ts';
+import type { AdminActions } from '../telemetry/admin-actions.ts';
 import { AdminGuard } from '../telemetry/admin-guard.ts';
 import { adminRoutes } from '../telemetry/admin-routes.ts';
 import { NoClusterCounters } from '../telemetry/cluster-counters.ts';
@@ -21,7 +23,7 @@ import { Readiness } from '../telemetry/readiness.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
-import { gridOf, switchesOf } from './coordination.ts';
+import { gridOf, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import { Listeners } from './listeners.ts';
 import { Resolver } from './resolver.ts';
@@ -93,7 +95,7 @@ export class Replica {
       if (http.address !== 'off') {
         this.#httpAddress = await this.#http.start(parseSocketAddress(http.address, 0));
       }
-      this.#grid?.coordination.start();
+      this.#startGrid();
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
       this.resolver.forgetLocalNames();
       const { hotPath, responder, arrivals: observer } = this.resolver;
@@ -106,6 +108,7 @@ export class Replica {
     }
     this.#snapshots.start(cache.snapshot.intervalMs);
     this.#watcher.start();
+    await this.#warmUp();
     this.#readiness.clear('starting');
   }
 
@@ -210,18 +213,62 @@ export class Replica {
         grid: this.#grid?.source,
       }),
     );
+    this.#tellOthers(metrics);
     metrics.addProcessMetrics();
-    const admin = adminRoutes(
-      adminActions({ resolver, watcher: this.#watcher, log, clock, build }),
-    );
+    const admin = adminRoutes(this.#adminActions());
     const open = publicRoutes({
       metrics,
       readiness: this.#readiness,
-      clusterCounters: new NoClusterCounters(),
+      clusterCounters: this.#grid?.coordination.clusterCounters ?? new NoClusterCounters(),
       otherPaths: admin.map(({ path }) => path),
     });
     const router = new HttpRouter([...open, ...admin], { guard: this.#guard, log });
     return new HttpServer({ router, counters, clock });
+  }
+
+  /** Readiness does not depend on the grid unless that is asked for. */
+  #startGrid(): void {
+    if (this.#grid === undefined) return;
+    const { coordination } = this.#grid;
+    const readiness = this.#readiness;
+    const block = (): void => readiness.block('grid', 'the grid is not connected');
+    if (this.#config.grid.readinessNeedsGrid) {
+      block();
+      coordination.onConnection((isConnected) => (isConnected ? readiness.clear('grid') : block()));
+    }
+    coordination.start();
+  }
+
+  #adminActions(): AdminActions {
+    const { clock, build, log } = this.#dependencies;
+    const parts = { resolver: this.resolver, watcher: this.#watcher, log, clock, build };
+    const grid = this.#grid;
+    if (grid === undefined) return adminActions(parts);
+    const { replicaId, coordination } = grid;
+    const { caller, registry, healthBoard, gridClock, figures } = coordination;
+    const seen = { replicaId, caller, registry, healthBoard, gridClock, figures };
+    return adminActions({ ...parts, cluster: () => clusterViewOf(seen) });
+  }
+
+  #tellOthers(metrics: Metrics): void {
+    if (this.#grid === undefined) return;
+    const tidings = tidingsOf(this.#grid, this.resolver, this.#dependencies.clock, {
+      address: () => this.addresses.map(formatAddress).join(', '),
+      series: () => metrics.totals(),
+    });
+    this.#grid.coordination.tell(tidings);
+  }
+
+  /** Fetches what the cluster asks for most, where there is a cluster, within its time. */
+  async #warmUp(): Promise<void> {
+    const { clock, log } = this.#dependencies;
+    const { warmStart } = this.#config.grid;
+    if (this.#grid === undefined || !warmStart.enabled) return;
+    const { cache } = this.resolver;
+    const entries = await this.#grid.coordination.warmStart(warmStart, (key, found) => {
+      cache.keep(key, found.answer, clock.nowMs(), found.ageSeconds);
+    });
+    log.info('warm start', { entries });
   }
 
   /** What a person at the terminal wants to know first. */

@@ -1,21 +1,29 @@
-import type { Clock } from '../base/clock.ts';
+import { repeat, sleep } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
+import type { SharedAnswer } from '../cache/shared-cache.ts';
 import type { Lease } from '../flight/lease.ts';
+import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import { Arrivals } from './arrivals.ts';
 import { GridBulletins } from './grid-bulletins.ts';
 import { GridCache } from './grid-cache.ts';
 import { GridCaller } from './grid-caller.ts';
 import type { GridObserver } from './grid-caller.ts';
 import { GridClock } from './grid-clock.ts';
+import { GridCounters } from './grid-counters.ts';
 import { GridFigures } from './grid-figures.ts';
 import { GridHealthBoard } from './grid-health-board.ts';
 import { GridLease } from './grid-lease.ts';
 import type { Grid, GridSession } from './grid.ts';
 import { LockLease } from './lock-lease.ts';
+import type { ReplicaDetails } from './replica-entry.ts';
+import { ReplicaRegistry } from './replica-registry.ts';
 import { Seal } from './seal.ts';
 import type { SealKey } from './seal.ts';
 import { SwitchBoard } from './switches.ts';
 import type { Switches } from './switches.ts';
+import { warmStart } from './warm-start.ts';
+import type { WarmStartOptions } from './warm-start.ts';
 
 /** Everything that can be set about the grid, but for how it is connected to. */
 export interface CoordinationOptions {
@@ -39,10 +47,19 @@ export interface CoordinationOptions {
     readonly shards: number;
   };
   readonly sharedHealth: { readonly intervalMs: number };
+  readonly clusterMetrics: { readonly intervalMs: number };
+}
+
+/** What the rest of the replica tells the others, asked for when it is told. */
+export interface ReplicaTidings {
+  readonly details: () => ReplicaDetails;
+  /** All totals of this replica. */
+  readonly series: () => readonly SeriesTotal[];
 }
 
 export interface CoordinationDependencies {
   readonly clock: Clock;
+  readonly version: string;
   readonly grid: Grid;
   readonly observer: GridObserver;
   /** Told of what an operator should know: in sentences. */
@@ -52,6 +69,8 @@ export interface CoordinationDependencies {
 /** Something to be done with every new session, again until it succeeds. */
 type SessionTask = (session: GridSession) => Promise<void>;
 
+/** How often a replica says that it is there. */
+const beatIntervalMs = 5000;
 /** Between two attempts to begin listening. */
 const listenRetryMs = 1000;
 
@@ -65,6 +84,8 @@ export class GridCoordination {
   readonly lease: Lease;
   readonly healthBoard: GridHealthBoard;
   readonly bulletins: GridBulletins;
+  readonly registry: ReplicaRegistry;
+  readonly clusterCounters: GridCounters;
   readonly seal: Seal;
   readonly #arrivals = new Arrivals();
   readonly #options: CoordinationOptions;
@@ -72,6 +93,9 @@ export class GridCoordination {
   /** Listeners survive reconnects, so each is set up once; only what failed is tried again. */
   readonly #tasks: Set<SessionTask>;
   #firstContact = Promise.withResolvers<void>();
+  #tidings: ReplicaTidings | undefined;
+  #publishing: Timer | undefined;
+  #connectionChanged: (isConnected: boolean) => void = () => undefined;
 
   constructor(options: CoordinationOptions, dependencies: CoordinationDependencies) {
     const { clock, observer } = dependencies;
@@ -98,6 +122,15 @@ export class GridCoordination {
     this.lease = this.#leaseOf({ ...parts, cache: this.sharedCache });
     this.healthBoard = new GridHealthBoard({ prefix, replicaId, ...options.sharedHealth }, parts);
     this.bulletins = new GridBulletins({ prefix, replicaId }, parts);
+    const { version } = dependencies;
+    this.registry = new ReplicaRegistry(
+      { prefix, replicaId, version, beatIntervalMs },
+      { ...parts, details: () => this.#tidings?.details() ?? this.#nothingToTell() },
+    );
+    this.clusterCounters = new GridCounters(
+      { prefix, replicaId },
+      { ...parts, registry: this.registry },
+    );
     this.#tasks = new Set([
       (session) => this.healthBoard.listen(session),
       (session) => this.bulletins.listen(session),
@@ -111,15 +144,52 @@ export class GridCoordination {
     return this.#firstContact.promise;
   }
 
+  /** What to tell the others; to be given before the start. */
+  tell(tidings: ReplicaTidings): void {
+    this.#tidings = tidings;
+  }
+
+  /**
+   * Fetches what the other replicas are asked for most. Never rejects; where the grid is not there
+   * it ends with its time.
+   * @returns how many answers were fetched
+   */
+  async warmStart(
+    options: WarmStartOptions,
+    restore: (key: Buffer, found: SharedAnswer) => void,
+  ): Promise<number> {
+    if (this.switches.current.sharedCache !== 'on') return 0;
+    const { clock } = this.#dependencies;
+    const endMs = clock.nowMs() + options.timeoutMs;
+    const contact = this.#firstContact.promise.then(() => this.registry.beat());
+    await Promise.race([contact, sleep(clock, options.timeoutMs)]);
+    const [, ...others] = this.registry.alive();
+    const timeoutMs = endMs - clock.nowMs();
+    const wanted = interleaved(others.map(({ hottest }) => hottest));
+    const parts = { clock, cache: this.sharedCache };
+    const fetched = await warmStart(wanted, { ...options, timeoutMs }, parts, restore);
+    this.figures.warmEntries += fetched;
+    return fetched;
+  }
+
+  /** Calls `task` whenever the grid is connected or lost. */
+  onConnection(task: (isConnected: boolean) => void): void {
+    this.#connectionChanged = task;
+  }
+
   /** Begins to connect, and goes on trying; returns at once, whether the grid is there or not. */
   start(): void {
     const { grid, report } = this.#dependencies;
     this.healthBoard.start();
+    this.registry.start();
+    const { intervalMs } = this.#options.clusterMetrics;
+    this.#publishing = repeat(this.#dependencies.clock, intervalMs, () => this.#publishTotals());
     const events = {
       connected: (session: GridSession) => void this.#connected(session),
       lost: () => {
         this.caller.use(undefined);
         this.#arrivals.wakeAll();
+        this.#connectionChanged(false);
         report('the grid is out of reach: this replica goes on by itself');
       },
     };
@@ -128,7 +198,12 @@ export class GridCoordination {
     });
   }
 
+  /** Tells the last totals, says goodbye, and ends; bounded in time. */
   async stop(): Promise<void> {
+    this.#publishing?.cancel();
+    this.#publishTotals();
+    await this.clusterCounters.stop();
+    await this.registry.stop();
     this.healthBoard.stop();
     this.gridClock.stop();
     this.caller.stop();
@@ -137,11 +212,22 @@ export class GridCoordination {
 
   async #connected(session: GridSession): Promise<void> {
     this.caller.use(session);
+    this.#connectionChanged(true);
     this.#dependencies.report('the grid is connected', { members: session.members().length });
     await this.gridClock.start();
     this.#firstContact.resolve();
     await this.#runTasks(session);
     await this.bulletins.catchUp(session);
+    await this.registry.beat();
+    this.#publishTotals();
+  }
+
+  #publishTotals(): void {
+    if (this.#tidings !== undefined) this.clusterCounters.publish(this.#tidings.series());
+  }
+
+  #nothingToTell(): ReplicaDetails {
+    return { address: '', switches: this.switches.current, answers: {}, hottest: [] };
   }
 
   async #runTasks(session: GridSession): Promise<void> {
@@ -172,4 +258,17 @@ export class GridCoordination {
       ? new LockLease({ prefix, shards, ...rest }, parts)
       : new GridLease({ prefix, replicaId, failureTtlSeconds, ...rest }, parts);
   }
+}
+
+/** The lists merged rank by rank, each key once: what any replica wants most comes first. */
+function interleaved(lists: readonly (readonly string[])[]): string[] {
+  const merged = new Set<string>();
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  for (let rank = 0; rank < longest; rank++) {
+    for (const list of lists) {
+      const key = list[rank];
+      if (key !== undefined) merged.add(key);
+    }
+  }
+  return [...merged];
 }

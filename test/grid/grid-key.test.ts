@@ -13,12 +13,15 @@ describe('keys of the grid', () => {
     ['www.example.com', 65_280, true, false, 'www.example.com./TYPE65280/IN+do'],
     ['.', 2, false, true, './NS/IN+cd'],
     ['a\\.b\\/c.example', 1, true, true, 'a\\.b/c.example./A/IN+do+cd'],
-  ] as const)('%s type %i can be read by a person', (name, type, dnssecOk, disabled, expected) => {
-    const key = keyOf(name, type, dnssecOk, disabled);
-    expect(gridKey(key)).toBe(expected);
-    expect(parseGridKey(expected)).toEqual(key);
-    expect(parseName(nameInGridKey(expected))).toEqual(parseName(name));
-  });
+  ] as const)(
+    '%s type %i can be read by a person',
+    (...[name, type, dnssecOk, disabled, expected]) => {
+      const key = keyOf(name, type, dnssecOk, disabled);
+      expect(gridKey(key)).toBe(expected);
+      expect(parseGridKey(expected)).toEqual(key);
+      expect(parseName(nameInGridKey(expected))).toEqual(parseName(name));
+    },
+  );
 
   test('an NXDOMAIN lies under its name for all types', () => {
     expect(nxdomainGridKey(keyOf('gone.example', 1, true))).toBe('gone.example./*/IN+do');

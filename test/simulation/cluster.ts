@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { SilentLog } from '../../src/telemetry/log.ts';
 import { AskingClient } from '../scenario/asking-client.ts';
 import type { Asked } from '../scenario/asking-client.ts';
+import type { Grid } from '../../src/grid/grid.ts';
 import { MemoryGrid } from '../support/memory-grid.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -15,6 +16,9 @@ import { Truth } from './truth.ts';
 
 const upstream = '192.0.2.53:53';
 const nowhere = { resolvConf: () => '', interfaceAddresses: () => [] };
+
+/** Longer than all that a replica does while it ends. */
+const stopTimeMs = 10_000;
 
 /** The clock of one replica: its own start and its own idea of the time of day. */
 class OwnClock implements Clock {
@@ -45,6 +49,8 @@ class OwnClock implements Clock {
 export interface SimulatedReplica {
   readonly name: string;
   readonly grid: ReplicaGrid;
+  /** Its connection to the grid. */
+  readonly driver: Grid;
   readonly resolver: Resolver;
   readonly client: AskingClient;
   readonly transport: ScriptedTransport;
@@ -73,11 +79,19 @@ export class SimulatedCluster {
   async crash(index: number): Promise<void> {
     const replica = this.replicas[index];
     if (replica === undefined) return;
-    await this.stop(replica);
+    await replica.driver.stop(); // it says goodbye to nobody
+    void this.#end(replica);
     this.replicas[index] = this.#start();
   }
 
-  async stop({ grid, resolver }: SimulatedReplica): Promise<void> {
+  /** Ends all replicas in good order, which takes time. */
+  async stop(): Promise<void> {
+    const ended = Promise.all(this.replicas.map((replica) => this.#end(replica)));
+    await this.clock.advance(stopTimeMs);
+    await ended;
+  }
+
+  async #end({ grid, resolver }: SimulatedReplica): Promise<void> {
     resolver.upstreams.stop();
     await grid.coordination.stop();
   }
@@ -115,8 +129,14 @@ export class SimulatedCluster {
     const transport = new ScriptedTransport(this.clock);
     transport.scripts.set(upstream, this.truth.script);
     const log = new SilentLog();
-    const connectGrid = (): ReturnType<MemoryGrid['gridOf']> => this.grid.gridOf(name);
-    const grid = gridOf(config, { clock, random: this.random, log, connectGrid });
+    const driver = this.grid.gridOf(name);
+    const grid = gridOf(config, {
+      clock,
+      random: this.random,
+      log,
+      connectGrid: () => driver,
+      build: { version: 'simulated' },
+    });
     if (grid === undefined) throw new Error('a simulated replica has a grid');
     const resolver = new Resolver(config, chooseUpstreams(config, nowhere).options, {
       clock,
@@ -126,6 +146,13 @@ export class SimulatedCluster {
       transport,
     });
     grid.coordination.start();
-    return { name, grid, resolver, transport, client: new AskingClient(resolver, this.clock) };
+    return {
+      name,
+      grid,
+      driver,
+      resolver,
+      transport,
+      client: new AskingClient(resolver, this.clock),
+    };
   }
 }
