@@ -1,3 +1,4 @@
+import { gridSections, measureGrid } from './grid.ts';
 import { ceiling } from './peers/ceiling.ts';
 import { coredns } from './peers/coredns.ts';
 import { dnsdist } from './peers/dnsdist.ts';
@@ -14,23 +15,31 @@ import { writeResult } from './support/report.ts';
 
 const allPeers: readonly Peer[] = [ceiling, heimdall, unbound, dnsdist, coredns];
 
-type Measure = (peers: readonly Peer[], options: BenchOptions) => Promise<Outcome>;
+type Measure = (options: BenchOptions) => Promise<Outcome>;
 
-const kinds: Readonly<
-  Record<string, { readonly ofResolvers: boolean; readonly measure: Measure }>
-> = {
-  hot: { ofResolvers: false, measure: (peers, options) => measureHits(peers, options, 'udp') },
-  tcp: { ofResolvers: true, measure: (peers, options) => measureHits(peers, options, 'tcp') },
-  miss: { ofResolvers: true, measure: measureMisses },
-  memory: { ofResolvers: true, measure: measureMemory },
+/** Servers beside one another, as far as they are there. */
+function compared(
+  resolversOnly: boolean,
+  measure: (peers: readonly Peer[], options: BenchOptions) => Promise<Outcome>,
+): Measure {
+  return (options) => measure(choosePeers(options.only, resolversOnly), options);
+}
+
+const kinds: Readonly<Record<string, Measure>> = {
+  hot: compared(false, (peers, options) => measureHits(peers, options, 'udp')),
+  tcp: compared(true, (peers, options) => measureHits(peers, options, 'tcp')),
+  miss: compared(true, measureMisses),
+  memory: compared(true, measureMemory),
+  grid: measureGrid,
 };
 
 const usage = `usage: npm run bench -- ${Object.keys(kinds).join('|')} [options]
   --rounds N            rounds, the servers in turn within each (5)
   --seconds N           length of a load of hits (4)
-  --names N             names asked for (hot and tcp 1000, miss 20000, memory 200000)
+  --names N             names asked for (hot, tcp and grid 1000, miss 20000, memory 200000)
   --cache-megabytes N   size of every cache (64)
-  --only A,B            servers: ${allPeers.map(({ name }) => name).join(', ')}
+  --only A,B            servers: ${allPeers.map(({ name }) => name).join(', ')};
+                        of grid: ${gridSections.join(', ')}
 `;
 
 /** The servers that were chosen and can run here; says of the others why not. */
@@ -48,16 +57,15 @@ function choosePeers(only: readonly string[], resolversOnly: boolean): Peer[] {
 }
 
 async function main([kind = '', ...rest]: readonly string[]): Promise<number> {
-  const chosen = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-  if (chosen === undefined) {
+  const measure = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (measure === undefined) {
     process.stderr.write(usage);
     return 2;
   }
   const missing = ['dnsperf', 'nsd'].filter((name) => findProgram(name) === undefined);
   if (missing.length > 0) throw new Error(`install what is needed first: ${missing.join(', ')}`);
   const options = parseOptions(rest);
-  const peers = choosePeers(options.only, chosen.ofResolvers);
-  const { table, results } = await chosen.measure(peers, options);
+  const { table, results } = await measure(options);
   process.stdout.write(`${table}\n`);
   process.stdout.write(`written to ${writeResult(kind, options, results)}\n`);
   return 0;

@@ -16,8 +16,10 @@ import { readQuestion } from '../src/dns/question.ts';
 import type { Question } from '../src/dns/question.ts';
 
 const ttlSeconds = 300;
+/** A burst of thousands of questions must find room. */
+const receiveBufferBytes = 4 * 1024 ** 2;
 /** What a resolver on the Internet takes, about. */
-const delayMs = 20;
+const usualDelayMs = 20;
 
 /** A DNS server on loopback that has one address for every name, and counts who asks. */
 export class DemoUpstream {
@@ -25,24 +27,32 @@ export class DemoUpstream {
   readonly asked: string[] = [];
   /** A server that is stopped stays silent, and goes on counting. */
   isStopped = false;
+  /** Told of each question when it arrives. */
+  onAsked: (name: string) => void = () => undefined;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #address: Buffer;
+  readonly #delayMs: number;
 
-  private constructor(socket: Socket, clock: Clock, address: Buffer) {
+  private constructor(socket: Socket, clock: Clock, address: Buffer, delayMs: number) {
     this.#socket = socket;
     this.#clock = clock;
     this.#address = address;
+    this.#delayMs = delayMs;
     socket.on('message', (message, from) => this.#received(message, from));
     socket.on('error', () => undefined); // a client that has gone is no affair of a server
   }
 
   /** @param lastOctet of the address `192.0.2.x` that it answers with */
-  static async start(clock: Clock, lastOctet: number): Promise<DemoUpstream> {
-    const socket = createSocket('udp4');
+  static async start(
+    clock: Clock,
+    lastOctet: number,
+    delayMs: number = usualDelayMs,
+  ): Promise<DemoUpstream> {
+    const socket = createSocket({ type: 'udp4', recvBufferSize: receiveBufferBytes });
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new DemoUpstream(socket, clock, Buffer.from([192, 0, 2, lastOctet]));
+    return new DemoUpstream(socket, clock, Buffer.from([192, 0, 2, lastOctet]), delayMs);
   }
 
   /** As `upstream.servers` has it. */
@@ -61,10 +71,12 @@ export class DemoUpstream {
   #received(message: Buffer, from: RemoteInfo): void {
     const read = message.length < headerLength ? undefined : readQuestion(message, headerLength);
     if (read === undefined) return;
-    this.asked.push(formatName(read.question.name).replace(/\.$/, ''));
+    const name = formatName(read.question.name).replace(/\.$/, '');
+    this.asked.push(name);
+    this.onAsked(name);
     if (this.isStopped) return;
     const response = this.#response(message, read.question, read.end);
-    this.#clock.setTimer(delayMs, () => {
+    this.#clock.setTimer(this.#delayMs, () => {
       if (!this.isStopped) this.#socket.send(response, from.port, from.address);
     });
   }
