@@ -265,8 +265,8 @@ describe('two members', () => {
     async () => {
       members = [await startMember({ set: { 'split-protection': 'true', majority: '2' } })];
       client = await connect(members[0] as TestMember);
-      const retirements = await client.getMap<string, Buffer>('heimdall.retirements');
-      await expect(retirements.putIfAbsent('replica', Buffer.from('a'))).rejects.toThrow(
+      const retired = await client.getMap<string, Buffer>('heimdall.retired');
+      await expect(retired.putIfAbsent('replica', Buffer.from('a'))).rejects.toThrow(
         /Split brain protection exception/,
       );
       const cache = await client.getMap<string, Buffer>('heimdall.cache');
@@ -319,7 +319,7 @@ describe('the configuration', () => {
   test('gives every map a policy for eviction, expiry, backup and merge', () => {
     const maps = config.map;
     expect(Object.keys(maps)).toEqual(
-      ['cache', 'leases', 'health', 'replicas', 'bulletins', 'clock', 'retirements'].map(
+      ['cache', 'leases', 'health', 'replicas', 'bulletins', 'clock', 'writers', 'retired'].map(
         (name) => `*.${name}`,
       ),
     );
