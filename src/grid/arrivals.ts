@@ -17,6 +17,10 @@ export class Arrivals {
     };
   }
 
+  isAwaited(key: string): boolean {
+    return this.#waiting.has(key);
+  }
+
   /** Nothing will be told any more: all find out for themselves. */
   wakeAll(): void {
     for (const key of [...this.#waiting.keys()]) this.changed(key);

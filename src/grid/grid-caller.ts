@@ -101,7 +101,7 @@ export class GridCaller {
     return this.#session;
   }
 
-  /** Never rejects, and resolves within the deadline. */
+  /** Never rejects, and resolves within the deadline and one turn of the event loop. */
   async call<T>(call: GridCall<T>): Promise<CallResult<T>> {
     const session = this.#session;
     if (session === undefined) return this.#refused(call, 'offline');
@@ -125,7 +125,10 @@ export class GridCaller {
   ): Promise<CallResult<T>> {
     const startedMs = this.#clock.nowMs();
     const { promise, resolve } = Promise.withResolvers<CallResult<T>>();
-    const timer = this.#clock.setTimer(call.deadlineMs, () => resolve({ outcome: 'late' }));
+    let timer = this.#clock.setTimer(call.deadlineMs, () => {
+      // Timers run before sockets are read: while this process was busy the answer may have come.
+      timer = this.#clock.setTimer(0, () => resolve({ outcome: 'late' }));
+    });
     this.#underWay++;
     this.#run(call, session).then(resolve, () => resolve({ outcome: 'failed' }));
     const result = await promise;

@@ -15,6 +15,7 @@ import { GridFigures } from './grid-figures.ts';
 import { GridHealthBoard } from './grid-health-board.ts';
 import { GridLease } from './grid-lease.ts';
 import type { Grid, GridSession } from './grid.ts';
+import { decodeMark } from './lease-mark.ts';
 import { LockLease } from './lock-lease.ts';
 import type { ReplicaDetails } from './replica-entry.ts';
 import { ReplicaRegistry } from './replica-registry.ts';
@@ -134,8 +135,8 @@ export class GridCoordination {
     this.#tasks = new Set([
       (session) => this.healthBoard.listen(session),
       (session) => this.bulletins.listen(session),
-      (session) => this.#listenForArrivals(session, 'cache'),
-      (session) => this.#listenForArrivals(session, 'leases'),
+      (session) => this.#listenForAnswers(session),
+      (session) => this.#listenForEndedLeases(session),
     ]);
   }
 
@@ -243,10 +244,24 @@ export class GridCoordination {
     this.#dependencies.clock.setTimer(listenRetryMs, () => void this.#runTasks(session));
   }
 
-  async #listenForArrivals(session: GridSession, name: string): Promise<void> {
-    const map = await session.map(`${this.#options.prefix}.${name}`);
+  async #listenForAnswers(session: GridSession): Promise<void> {
+    const map = await session.map(this.sharedCache.mapName);
     await map.listen(false, {
       written: (key) => this.#arrivals.changed(key),
+      removed: (key) => this.#arrivals.changed(key),
+    });
+  }
+
+  /** That a lease was taken helps nobody who waits; that its holder failed or gave it up does. */
+  async #listenForEndedLeases(session: GridSession): Promise<void> {
+    const mapName = `${this.#options.prefix}.leases`;
+    const map = await session.map(mapName);
+    await map.listen(true, {
+      written: (key, value) => {
+        if (value === undefined || !this.#arrivals.isAwaited(key)) return;
+        const mark = decodeMark(`${mapName}/${key}`, value, this.seal);
+        if (typeof mark === 'object' && mark.kind === 'failed') this.#arrivals.changed(key);
+      },
       removed: (key) => this.#arrivals.changed(key),
     });
   }

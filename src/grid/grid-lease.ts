@@ -40,7 +40,7 @@ const backgroundDeadlineMs = 1000;
 /** The grid cuts TTLs to whole seconds, so a lease asks for one more. */
 const ttlSlackMs = 1000;
 /** Should an event get lost, waiters look by themselves at these times after they began to wait. */
-const lookTimesMs: readonly number[] = [60, 250, 700];
+const lookTimesMs: readonly number[] = [150, 500, 1000];
 /** Looks in a row that the grid did not answer, after which nothing is to be waited for. */
 const unansweredLooksMax = 2;
 
