@@ -5,6 +5,7 @@ import { dnsdist } from './peers/dnsdist.ts';
 import { heimdall } from './peers/heimdall.ts';
 import type { Peer } from './peers/peer.ts';
 import { unbound } from './peers/unbound.ts';
+import { measurePolicy } from './policy.ts';
 import { findProgram } from './support/installed.ts';
 import { measureMemory } from './support/memory.ts';
 import { measureHits, measureMisses } from './support/measurements.ts';
@@ -31,6 +32,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   miss: compared(true, measureMisses),
   memory: compared(true, measureMemory),
   grid: measureGrid,
+  policy: measurePolicy,
 };
 
 const usage = `usage: npm run bench -- ${Object.keys(kinds).join('|')} [options]

@@ -3,6 +3,8 @@ import { AnswerStore } from '../src/cache/answer-store.ts';
 import type { Answer } from '../src/dns/answer.ts';
 import { encodeKey } from '../src/dns/question.ts';
 import { parseName } from '../src/dns/name.ts';
+import type { Outcome } from './support/measurements.ts';
+import { formatTable } from './support/report.ts';
 
 /**
  * Hit ratios of the cache's policy beside plain LRU at equal memory: requests with Zipf popularity,
@@ -14,7 +16,6 @@ const requests = 1_000_000;
 /** Of these requests, so many per thousand belong to the scan. */
 const scanPerThousand = 300;
 const answerBytes = 100;
-/** What the same entry costs in a Map of Buffers; measured by `npm run bench -- memory`. */
 const neverExpiresSeconds = 1_000_000;
 
 interface Policy {
@@ -106,28 +107,49 @@ function hitRatio(policy: Policy, exponent: number, withScan: boolean): number {
   return hits / asked;
 }
 
-/** Prints the table of hit ratios. */
-export function benchPolicy(): void {
-  const rows: Record<string, string | number>[] = [];
+/** The table of hit ratios; it needs no server and no network. */
+export function measurePolicy(): Promise<Outcome> {
+  const results: PolicyResult[] = [];
   for (const limitMiB of [1, 4, 16]) {
     const limitBytes = limitMiB * 1024 ** 2;
-    const probe = new AnswerStore(limitBytes, 1);
-    for (let i = 0; i < names; i++) probe.put(keyOf(`f${String(i)}.example.com`), answer, 0, 0);
-    const entriesMax = probe.figures().entries;
+    const entries = entriesThatFit(limitBytes);
     for (const exponent of [0.8, 1]) {
-      for (const withScan of [false, true]) {
-        const own = hitRatio(ownPolicy(limitBytes), exponent, withScan);
-        const lru = hitRatio(lruPolicy(entriesMax), exponent, withScan);
-        rows.push({
-          'cache MiB': limitMiB,
-          entries: entriesMax,
-          'zipf exponent': exponent,
-          scan: withScan ? '30 %' : 'none',
-          'S3-FIFO': own.toFixed(4),
-          LRU: lru.toFixed(4),
-        });
+      for (const scan of [false, true]) {
+        const s3fifo = hitRatio(ownPolicy(limitBytes), exponent, scan);
+        const lru = hitRatio(lruPolicy(entries), exponent, scan);
+        results.push({ limitMiB, entries, exponent, scan, s3fifo, lru });
       }
     }
   }
-  console.table(rows);
+  return Promise.resolve({ table: tableOf(results), results });
+}
+
+interface PolicyResult {
+  readonly limitMiB: number;
+  readonly entries: number;
+  readonly exponent: number;
+  readonly scan: boolean;
+  readonly s3fifo: number;
+  readonly lru: number;
+}
+
+/** How many entries the cache holds when it is full of names asked once. */
+function entriesThatFit(limitBytes: number): number {
+  const store = new AnswerStore(limitBytes, 1);
+  for (let i = 0; i < names; i++) store.put(keyOf(`f${String(i)}.example.com`), answer, 0, 0);
+  return store.figures().entries;
+}
+
+function tableOf(results: readonly PolicyResult[]): string {
+  return formatTable(
+    ['cache MiB', 'entries', 'zipf', 'scan', 'S3-FIFO', 'LRU'],
+    results.map(({ limitMiB, entries, exponent, scan, s3fifo, lru }) => [
+      String(limitMiB),
+      String(entries),
+      String(exponent),
+      scan ? '30 %' : 'none',
+      s3fifo.toFixed(3),
+      lru.toFixed(3),
+    ]),
+  );
 }
