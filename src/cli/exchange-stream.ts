@@ -1,13 +1,10 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { uint16At } from '../base/bytes.ts';
 import { ExchangeFailed } from '../base/errors.ts';
+import { frame, FrameReader } from '../dns/frame-reader.ts';
 import { malformedFailure, networkFailure, startPatience } from './exchange-failure.ts';
 import { answers } from './response-check.ts';
 import type { Target } from './target.ts';
-
-/** Octets that tell the length of the message behind them (RFC 1035 section 4.2.2). */
-const prefixLength = 2;
 
 /**
  * Asks over TCP (RFC 7766), or over TLS (RFC 7858) where the target says so.
@@ -27,10 +24,10 @@ export function askStream(target: Target, query: Buffer): Promise<Buffer> {
       else if (answers(result, query)) resolve(result);
       else reject(malformedFailure('the response answers another query'));
     };
-    let received = Buffer.alloc(0);
+    const frames = new FrameReader();
     socket.on('data', (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      const message = completeMessage(received);
+      frames.push(chunk);
+      const message = frames.next();
       if (message !== undefined) finish(message);
     });
     socket.on('error', (cause) => finish(networkFailure(target, cause)));
@@ -52,16 +49,4 @@ function open(target: Target): Socket {
     ALPNProtocols: ['dot'],
     ...(name === undefined ? {} : { servername: name }),
   });
-}
-
-function frame(query: Buffer): Buffer {
-  const prefix = Buffer.alloc(prefixLength);
-  prefix.writeUInt16BE(query.length);
-  return Buffer.concat([prefix, query]);
-}
-
-function completeMessage(received: Buffer): Buffer | undefined {
-  if (received.length < prefixLength) return undefined;
-  const end = prefixLength + uint16At(received, 0);
-  return received.length < end ? undefined : received.subarray(prefixLength, end);
 }
