@@ -24,6 +24,7 @@ export type GridOperation =
   | 'clock'
   | 'warm_start'
   | 'probe'
+  | 'probe_claim'
   | 'flush';
 
 /** Port: one observation for each call. */

@@ -29,6 +29,8 @@ export interface HealthBoardParts {
 /** A view counts for so many intervals after it was heard. */
 const freshIntervals = 3;
 const deadlineMs = 500;
+/** How long one replica probes for all: longer than a probe takes; the grid cuts it to seconds. */
+const probeClaimMs = 3000;
 /** Replicas and upstreams that are kept in mind. */
 const replicasMax = 1000;
 const serversMax = 1000;
@@ -69,6 +71,30 @@ export class GridHealthBoard implements HealthBoard {
   estimateMs(server: string): number | undefined {
     if (this.#parts.switches.current.sharedHealth !== 'on') return undefined;
     return foldEstimateMs(this.views(), server);
+  }
+
+  /**
+   * One replica probes for all, by a lease; but once any replica finds the upstream up, the others
+   * need not wait for their turn to see for themselves.
+   */
+  async claimProbe(server: string): Promise<boolean> {
+    if (this.#parts.switches.current.sharedHealth !== 'on') return true;
+    const { replicaId, prefix } = this.#options;
+    const [, ...others] = this.views();
+    if (others.some(({ servers }) => servers.get(server)?.state === 'up')) return true;
+    const place = `probe ${server}`;
+    const own = Buffer.from(replicaId);
+    const claimed = await this.#parts.caller.call({
+      operation: 'probe_claim',
+      key: place,
+      deadlineMs,
+      run: async (session) => {
+        const map = await session.map(`${prefix}.leases`);
+        return map.putIfAbsent(place, own, probeClaimMs);
+      },
+    });
+    if (claimed.outcome !== 'ok') return true;
+    return claimed.value === undefined || claimed.value.equals(own);
   }
 
   /** What {@link agreed} says, or would say if the switch were on. */

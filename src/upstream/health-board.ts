@@ -26,6 +26,11 @@ export interface HealthBoard {
   agreed(server: string): 'up' | 'down' | 'unknown';
   /** The cluster's estimate of its round trip time, for a replica that has none. */
   estimateMs(server: string): number | undefined;
+  /**
+   * Whether this replica is to probe an upstream that is out: one does it for all at a time. Bounded
+   * in time, never rejects; without an answer of the others it is.
+   */
+  claimProbe(server: string): Promise<boolean>;
 }
 
 /** No other replicas. */
@@ -38,5 +43,9 @@ export class NoHealthBoard implements HealthBoard {
 
   estimateMs(): undefined {
     return undefined;
+  }
+
+  claimProbe(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 }

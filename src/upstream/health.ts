@@ -119,6 +119,11 @@ export class Health {
     if (this.#state === 'down') this.#pause();
   }
 
+  /** Another replica probes it: look again after the shortest pause, for what it found out. */
+  probeLeftToOthers(): void {
+    if (this.#state === 'down') this.#recheckIn(this.#deps.options().backoffMinMs);
+  }
+
   /** It leads back to this resolver. */
   foundLoop(): void {
     this.#doublings = 0;

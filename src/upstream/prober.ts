@@ -11,13 +11,25 @@ import type { Server } from './server.ts';
 export class Prober {
   readonly #context: UpstreamContext;
   readonly #probes = new Map<Server, Probe>();
+  #isStopped = false;
 
   constructor(context: UpstreamContext) {
     this.#context = context;
   }
 
-  /** Asks an upstream that is out for the name set for it, and tells its health what came of it. */
+  /**
+   * Asks an upstream that is out for the name set for it, and tells its health what came of it;
+   * unless another replica does so just now.
+   */
   checkHealth(server: Server): void {
+    void this.#context.healthBoard.claimProbe(server.text).then((isOurs) => {
+      if (this.#isStopped || server.health.state !== 'down') return;
+      if (isOurs) this.#probe(server);
+      else server.health.probeLeftToOthers();
+    });
+  }
+
+  #probe(server: Server): void {
     this.ask(server, this.#healthQuestion(), (result) => {
       if (result === 'responded') server.health.succeeded();
       else server.health.probeFailed(`probe: ${result}`);
@@ -41,6 +53,7 @@ export class Prober {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const probe of this.#probes.values()) probe.stop();
     this.#probes.clear();
   }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { memberStartMs, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
-import { freePort } from '../support/processes.ts';
+import { freePort } from '../support/free-ports.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { tally } from './asker.ts';

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { SocketAddress } from '../../src/base/address.ts';
-import { freePort } from '../support/processes.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startReplica } from '../support/replica.ts';
 import type { ReplicaOptions, TestReplica } from '../support/replica.ts';
 import { addressRecord, ScriptedUpstream } from '../support/scripted-upstream.ts';

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fetchJars } from '../../hazelcast/member-jars.ts';
 import { MemberProcess } from '../../hazelcast/member-process.ts';
 import type { MemberHealth } from '../../hazelcast/member-process.ts';
@@ -7,6 +5,7 @@ import { memberValues } from '../../hazelcast/member-settings.ts';
 import type { MemberValues } from '../../hazelcast/member-settings.ts';
 import { SystemClock } from '../../src/base/clock.ts';
 import { waitFor } from './wait-for.ts';
+import { freePorts } from './free-ports.ts';
 
 /** Those of a test on a machine that tests share; a start takes 2 to 4 s, and a minute is the limit. */
 export const memberStartMs = 90_000;
@@ -174,35 +173,4 @@ async function valuesOf(options: MemberOptions): Promise<MemberValues> {
     ...(options.name === undefined ? {} : { 'cluster-name': options.name }),
     ...options.set,
   });
-}
-
-/**
- * Below the ports that the system gives to outgoing connections, or one of those could take the port
- * between two starts of a member.
- */
-const portMin = 12_000;
-const portMax = 32_000;
-const handedOut = new Set<number>();
-
-async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const port = portMin + Math.floor(Math.random() * (portMax - portMin));
-    if (handedOut.has(port) || !(await isFree(port))) continue;
-    handedOut.add(port);
-    ports.push(port);
-  }
-  return ports;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const listening = once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  server.listen(port, '127.0.0.1');
-  const free = await listening;
-  if (free) await new Promise((resolve) => server.close(resolve));
-  return free;
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UdpClient } from './dns-clients.ts';
 import { encodeQuery } from './messages.ts';
-import { freePort, installed, TestProcess } from './processes.ts';
+import { freePort } from './free-ports.ts';
+import { installed, TestProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The zone that NSD serves: some of everything. */

@@ -1,10 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SocketAddress } from '../../src/base/address.ts';
@@ -145,23 +141,4 @@ export function installed(program: string, debianPackage: string): string {
   const found = directories.map((path) => join(path, program)).find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new Error(`${program} is not installed: apt-get install ${debianPackage} (or .ci/run)`);
-}
-
-/** A port of 127.0.0.1 that is free for UDP and TCP, now. */
-export async function freePort(): Promise<number> {
-  const tcp = createServer();
-  tcp.listen(0, '127.0.0.1');
-  await once(tcp, 'listening');
-  const { port } = tcp.address() as AddressInfo;
-  const udp = createSocket('udp4');
-  const bound = once(udp, 'listening').then(
-    () => true,
-    () => false,
-  );
-  udp.bind(port, '127.0.0.1');
-  const isFree = await bound;
-  udp.close();
-  tcp.close();
-  await once(tcp, 'close');
-  return isFree ? port : freePort();
 }

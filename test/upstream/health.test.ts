@@ -202,7 +202,31 @@ describe('the health board', () => {
     estimateMs(): undefined {
       return undefined;
     }
+
+    isOurs = true;
+
+    claimProbe(): Promise<boolean> {
+      return Promise.resolve(this.isOurs);
+    }
   }
+
+  test('leaves the probe of an upstream that is out to another replica, and looks again', async () => {
+    const board = new Board();
+    board.isOurs = false;
+    const { transport, clock } = given({ servers: [a] }, board);
+    transport.scripts.set(a, mute);
+    await failOften(3);
+    await clock.advance(5000); // what was asked before has come to its end
+    transport.scripts.set(a, () => answerNow);
+    const before = transport.countOf(a);
+    await clock.advance(10_000);
+    expect(transport.countOf(a)).toBe(before);
+    expect(stateOf(a)).toMatchObject({ state: 'down' });
+    board.isOurs = true;
+    await clock.advance(2000);
+    expect(transport.countOf(a)).toBe(before + 1);
+    expect(stateOf(a)).toMatchObject({ state: 'up' });
+  });
 
   test('is told every change of state', async () => {
     const board = new Board();

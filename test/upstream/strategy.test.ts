@@ -73,6 +73,7 @@ describe('the strategy fastest', () => {
           publish: () => {},
           agreed: () => 'unknown',
           estimateMs: (server) => (server === a ? 80 : 3),
+          claimProbe: () => Promise.resolve(true),
         },
       },
     );
