@@ -1,0 +1,86 @@
+import { expect } from '@jest/globals';
+import { waitFor } from '../support/wait-for.ts';
+import type { Cluster } from './cluster.ts';
+
+/** Values by series. */
+export type Page = ReadonlyMap<string, number>;
+
+/** What goes on being counted while nobody asks: by scrapes, and by what replicas tell each other. */
+const restless = /^heimdall_(http|grid|log)_/;
+/** What must be among the totals, whatever else is. */
+const essential = /^heimdall_(queries_total|query_duration_seconds)/;
+/** A sum of seconds is rounded by each replica; everything else is exact. */
+const toleranceSeconds = 1e-3;
+
+/** Compares `/metrics/cluster` with the sum of the `/metrics` of all replicas, gone ones included. */
+export class Totals {
+  readonly #cluster: Cluster;
+  #gone: Page = new Map();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** To be called when a replica is about to end: what it counted must stay. */
+  async remember(index: number): Promise<void> {
+    this.#gone = added([this.#gone, await this.page(index, '/metrics')]);
+  }
+
+  /** A page of one replica; empty where it has none. */
+  async page(index: number, path: '/metrics' | '/metrics/cluster'): Promise<Page> {
+    const response = await fetch(`${this.#cluster.replica(index).api}${path}`);
+    if (response.status !== 200) return new Map();
+    const lines = (await response.text()).split('\n');
+    return new Map(lines.filter((line) => line.startsWith('heimdall_')).map(readSample));
+  }
+
+  /** Waits until every replica tells the right totals; fails with what differs. */
+  async expectRight(): Promise<void> {
+    for (const index of this.#cluster.replicas.keys()) {
+      let last: string[] = [];
+      try {
+        await waitFor('the totals', async () => {
+          last = await this.#differences(index);
+          return last.length === 0;
+        });
+      } catch {
+        expect(last).toEqual([]);
+      }
+    }
+  }
+
+  async #differences(asSeenBy: number): Promise<string[]> {
+    const totals = await this.page(asSeenBy, '/metrics/cluster');
+    const pages = this.#cluster.replicas.map((_, index) => this.page(index, '/metrics'));
+    const counted = added([this.#gone, ...(await Promise.all(pages))]);
+    const wanted = Array.from(counted.keys()).filter((series) => essential.test(series));
+    if (wanted.length === 0) return ['the replicas tell nothing'];
+    return [...new Set([...totals.keys(), ...wanted])].flatMap((series) => {
+      const [total, sum] = [totals.get(series) ?? 0, counted.get(series) ?? 0];
+      if (restless.test(series) || Math.abs(total - sum) < toleranceSeconds) return [];
+      return [`${series}: ${String(total)} in the cluster, ${String(sum)} by the replicas`];
+    });
+  }
+}
+
+/** All values of the series that begin so, added up. */
+export function sumOf(page: Page, beginning: string): number {
+  const matching = Array.from(page).filter(([series]) => series.startsWith(beginning));
+  return matching.reduce((sum, [, value]) => sum + value, 0);
+}
+
+function added(pages: readonly Page[]): Page {
+  const sums = new Map<string, number>();
+  for (const page of pages) {
+    for (const [series, value] of page) sums.set(series, (sums.get(series) ?? 0) + value);
+  }
+  return sums;
+}
+
+/** A line of a page: its series, with the labels in the order of their names, and the value. */
+function readSample(line: string): readonly [series: string, value: number] {
+  const end = line.lastIndexOf(' ');
+  const [, name = line.slice(0, end), labels = ''] = /^(\w+)\{(.*)\} /.exec(line) ?? [];
+  const sorted = (labels.match(/\w+="[^"]*"/g) ?? []).toSorted();
+  return [`${name}{${sorted.join(',')}}`, Number(line.slice(end))];
+}
