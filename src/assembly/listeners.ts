@@ -13,6 +13,7 @@ const portTriesMax = 10;
 export class Listeners {
   readonly #udp: UdpListener[] = [];
   readonly #tcp: TcpListener[] = [];
+  readonly #addresses: SocketAddress[] = [];
 
   /** @throws {ListenFailed} and leaves nothing open */
   static async open(
@@ -33,9 +34,12 @@ export class Listeners {
     return listeners;
   }
 
-  /** As they are: with the port that the system chose where 0 was asked for. */
-  get addresses(): SocketAddress[] {
-    return this.#udp.map(({ address }) => address);
+  /**
+   * As they are: with the port that the system chose where 0 was asked for. Closed ones too: what
+   * this replica tells the others last names them still.
+   */
+  get addresses(): readonly SocketAddress[] {
+    return this.#addresses;
   }
 
   get tcpConnections(): number {
@@ -68,6 +72,7 @@ export class Listeners {
       try {
         this.#tcp.push(await TcpListener.open(udp.address, tcpOptions, clock, dependencies));
         this.#udp.push(udp);
+        this.#addresses.push(udp.address);
         return;
       } catch (error) {
         await udp.close();
