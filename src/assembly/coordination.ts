@@ -53,9 +53,11 @@ export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefine
   return { coordination, replicaId, source: sourceOf(coordination, observations) };
 }
 
-/** Keys that a replica tells the others it is asked for most. */
-const hottestMax = 500;
-/** The whole cache is looked through for them, so not at every beat. */
+/** Keys that a replica tells the others it is asked for most; they read no more of it. */
+const hottestMax = 1000;
+/** The whole cache is looked through for them: about 50 ns an entry, so at every beat if it is small… */
+const smallCacheEntries = 50_000;
+/** …and seldom if it is large. */
 const hottestIntervalMs = 30_000;
 
 /** What a replica tells the others of itself. */
@@ -68,7 +70,8 @@ export function tidingsOf(
   let hottest: readonly string[] = [];
   let foundAtMs = Number.NEGATIVE_INFINITY;
   const findHottest = (): readonly string[] => {
-    if (clock.nowMs() - foundAtMs >= hottestIntervalMs) {
+    const isSmall = resolver.cache.figures().entries <= smallCacheEntries;
+    if (isSmall || clock.nowMs() - foundAtMs >= hottestIntervalMs) {
       hottest = resolver.cache.hottest(hottestMax).map(gridKey);
       foundAtMs = clock.nowMs();
     }
