@@ -3,10 +3,12 @@ import { promisify } from 'node:util';
 import { installed } from '../support/processes.ts';
 
 const execute = promisify(execFile);
+/** So that each run can have addresses of its own. */
+const segmentsMax = 3;
 
 /**
  * A network of this machine alone: a namespace of its own, and one link to it for each segment,
- * which can be cut. Addresses are 10.233.<segment>.1 on this side and .2 in the namespace. On this
+ * which can be cut. Addresses are 10.233.x.1 on this side and 10.233.x.2 in the namespace. On this
  * side they belong to a bridge, so that they stay reachable from here while the link is cut. Needs
  * root.
  *
@@ -17,7 +19,7 @@ const execute = promisify(execFile);
 export class Network {
   readonly #ip: string;
   readonly #segments: readonly string[];
-  /** Interface names have 15 characters at most, and other tests may run at the same time. */
+  /** Other runs may be under way, or may have left their network; names have 15 characters at most. */
   readonly #tag = (process.pid % 46_656).toString(36);
 
   private constructor(ip: string, segments: readonly string[]) {
@@ -39,12 +41,12 @@ export class Network {
 
   /** The address of this machine in a segment. */
   hostAddress(segment: string): string {
-    return `10.233.${String(this.#numberOf(segment))}.1`;
+    return `${this.#prefix(segment)}.1`;
   }
 
   /** The address that a process in the namespace has in a segment. */
   insideAddress(segment: string): string {
-    return `10.233.${String(this.#numberOf(segment))}.2`;
+    return `${this.#prefix(segment)}.2`;
   }
 
   /** The command line that runs a program inside. */
@@ -79,18 +81,18 @@ export class Network {
   }
 
   async #buildSegment(segment: string): Promise<void> {
-    const [bridge, link, inside] = [this.#bridge(segment), this.#link(segment), segment];
+    const [bridge, link] = [this.#bridge(segment), this.#link(segment)];
     const within = ['-n', this.#namespace];
     await this.#run('link', 'add', bridge, 'type', 'bridge');
     await this.#run('addr', 'add', `${this.hostAddress(segment)}/24`, 'dev', bridge);
     await this.#run('link', 'set', bridge, 'up');
     await this.#run(
       ...['link', 'add', link, 'type', 'veth'],
-      ...['peer', 'name', inside, 'netns', this.#namespace],
+      ...['peer', 'name', segment, 'netns', this.#namespace],
     );
     await this.#run('link', 'set', link, 'master', bridge, 'up');
-    await this.#run(...within, 'addr', 'add', `${this.insideAddress(segment)}/24`, 'dev', inside);
-    await this.#run(...within, 'link', 'set', inside, 'up');
+    await this.#run(...within, 'addr', 'add', `${this.insideAddress(segment)}/24`, 'dev', segment);
+    await this.#run(...within, 'link', 'set', segment, 'up');
   }
 
   get #namespace(): string {
@@ -103,6 +105,12 @@ export class Network {
 
   #link(segment: string): string {
     return `hl${this.#tag}-${String(this.#numberOf(segment))}`;
+  }
+
+  /** Apart from those of other runs, as the names are. */
+  #prefix(segment: string): string {
+    const first = (process.pid % Math.floor(255 / segmentsMax)) * segmentsMax;
+    return `10.233.${String(first + this.#numberOf(segment))}`;
   }
 
   #numberOf(segment: string): number {
