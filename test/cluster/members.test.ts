@@ -40,6 +40,7 @@ beforeAll(async () => {
       'grid.members': members.map(({ address }) => address).join(','),
       'grid.sharedCache.lookDeadlineMs': String(deadlineMs),
       'grid.deduplication.deadlineMs': String(deadlineMs),
+      'grid.sharedCache.shareDeadlineMs': '10000', // members that just started are slow
       'grid.clusterMetrics.intervalMs': '1000',
     },
   });
@@ -148,9 +149,9 @@ test('one of three members killed under load: nothing fails, no entry and no cou
   const names = numbered(sharedNames, 'kept.example');
   await shareByFirst(names);
   const load = await underLoad('killed.example', async () => {
-    const many = askOfAll(numbered(2000, 'more.example'), 2, 1500);
+    const many = askOfAll(numbered(1000, 'more.example'), 2, 500);
     await memberAt(2).kill9();
-    expectAllAnswered(await many, 4000);
+    expectAllAnswered(await many, 2000);
     await membersAre(2, memberAt(0));
     expect(await keptInGrid(names)).toEqual(names);
   });
