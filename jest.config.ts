@@ -14,8 +14,8 @@ const config: Config = {
   coverageProvider: 'v8',
   coverageReporters: ['text-summary', 'json-summary'],
   reporters: ['default'],
-  /** Tests open sockets and measure time; more of them at once than cores would disturb each other. */
-  maxWorkers: 2,
+  /** Some start three members and three replicas and bound latency: nothing runs beside them. */
+  maxWorkers: 1,
   testTimeout: 20_000,
 };
 
