@@ -126,12 +126,12 @@ const restartPrefixes = [
   'grid.',
 ];
 
-/** The switches of the grid, which change while running. */
-const switchPattern = /^grid\.\w+\.mode$/;
+/** What lies below these and changes while running all the same: the switches of the grid, and a limit. */
+const reloadable = /^grid\.\w+\.mode$|^listen\.udp\.responseBytesMax$/;
 
 /** Whether a change of this option waits for a restart. */
 export function needsRestart(path: string): boolean {
-  if (switchPattern.test(path)) return false;
+  if (reloadable.test(path)) return false;
   return restartPrefixes.some((prefix) => path.startsWith(prefix));
 }
 

@@ -347,6 +347,9 @@ describe('changes', () => {
   });
 
   test.each([
+    ['listen.udp.responseBytesMax', false],
+    ['grid.sharedCache.mode', false],
+    ['grid.members', true],
     ['listen.addresses', true],
     ['listen.tcp.idleTimeoutMs', true],
     ['http.address', true],
