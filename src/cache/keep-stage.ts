@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
@@ -43,14 +44,6 @@ export class KeepStage implements Stage {
   #lookAgain(query: Query): Outcome | undefined {
     const found = this.#cache.recall(query.key, this.#clock.nowMs(), false);
     if (found === undefined || found.expiredForMs >= 0) return undefined;
-    const { answer } = found.entry;
-    const { ageSeconds } = found;
-    return {
-      kind: 'answer',
-      answer,
-      ageSeconds,
-      extendedErrors: answer.extendedErrors,
-      layer: 'l1',
-    };
+    return freshOutcome({ answer: found.entry.answer, ageSeconds: found.ageSeconds }, 'l1');
   }
 }

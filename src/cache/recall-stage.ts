@@ -1,16 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
+import type { AgedAnswer } from '../dns/answer.ts';
 import { answerTo } from '../dns/answer-to.ts';
 import { parentName } from '../dns/name.ts';
 import { encodeKey, typeOfNxdomain } from '../dns/question.ts';
+import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
 import type { AnswerCache, Recollection } from './answer-cache.ts';
 import type { FailureCache } from './failure-cache.ts';
 import { isUsableStale, RecheckTimes, staleOutcome } from './stale-policy.ts';
-import type { AgedAnswer, StalePolicy } from './stale-policy.ts';
+import type { StalePolicy } from './stale-policy.ts';
 
 /** What the stage decides by; all of it may change while running. */
 export interface RecallPolicy {
@@ -81,13 +83,13 @@ export class RecallStage implements Stage {
     const found = this.#cache.recall(query.key, nowMs, true);
     if (found !== undefined && found.expiredForMs < 0) {
       this.#hits++;
-      return freshOutcome(found);
+      return recalled(found);
     }
     const cut = this.#policy.nxdomainCut ? this.#nxdomainAbove(query, nowMs) : undefined;
     if (cut !== undefined) {
       this.#nxdomainCuts++;
       const answer = answerTo(query.question, cut.entry.answer);
-      return freshOutcome({ ...cut, entry: { ...cut.entry, answer } });
+      return freshOutcome({ answer, ageSeconds: cut.ageSeconds }, 'l1');
     }
     if (found !== undefined && isUsableStale(found.expiredForMs, this.#policy.stale)) {
       const { answer } = found.entry;
@@ -169,15 +171,8 @@ export class RecallStage implements Stage {
   }
 }
 
-function freshOutcome(found: Recollection): Outcome {
-  const { answer } = found.entry;
-  return {
-    kind: 'answer',
-    answer,
-    ageSeconds: found.ageSeconds,
-    extendedErrors: answer.extendedErrors,
-    layer: 'l1',
-  };
+function recalled({ entry, ageSeconds }: Recollection): Outcome {
+  return freshOutcome({ answer: entry.answer, ageSeconds }, 'l1');
 }
 
 /** Says that the failure comes from memory (RFC 8914 section 4.14). */

@@ -1,8 +1,10 @@
+import type { AgedAnswer } from '../dns/answer.ts';
+import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
 import type { RecallStage } from './recall-stage.ts';
-import type { SharedAnswer, SharedCache } from './shared-cache.ts';
+import type { SharedCache } from './shared-cache.ts';
 
 /**
  * L2: one look for each flight, and each fetched answer offered to the other replicas. A stale
@@ -20,7 +22,7 @@ export class SharedCacheStage implements Stage {
 
   async handle(query: Query, next: Next): Promise<Outcome> {
     const found = await this.#shared.look(query.key);
-    if (found !== undefined && isFreshFor(query, found)) return freshOf(found);
+    if (found !== undefined && isFreshFor(query, found)) return freshOutcome(found, 'l2');
     if (found === undefined || query.purpose !== 'client') return this.#fetch(query, next);
     return this.#recall.freshOrStale(query, found, (refresh) => this.#fetch(refresh, next));
   }
@@ -35,17 +37,7 @@ export class SharedCacheStage implements Stage {
 }
 
 /** A prefetch wants a newer answer than the one that is about to expire: one in its first half. */
-function isFreshFor({ purpose }: Query, { answer, ageSeconds }: SharedAnswer): boolean {
+function isFreshFor({ purpose }: Query, { answer, ageSeconds }: AgedAnswer): boolean {
   const share = purpose === 'prefetch' ? 0.5 : 1;
   return ageSeconds < answer.ttlSeconds * share;
-}
-
-function freshOf({ answer, ageSeconds }: SharedAnswer): Outcome {
-  return {
-    kind: 'answer',
-    answer,
-    ageSeconds,
-    extendedErrors: answer.extendedErrors,
-    layer: 'l2',
-  };
 }

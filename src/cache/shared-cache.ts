@@ -1,18 +1,12 @@
-import type { Answer } from '../dns/answer.ts';
-
-/** An answer that another replica fetched, perhaps past its TTL. */
-export interface SharedAnswer {
-  readonly answer: Answer;
-  /** Seconds since its TTLs were right, wherever it spent them. */
-  readonly ageSeconds: number;
-}
+import type { AgedAnswer, Answer } from '../dns/answer.ts';
 
 /**
  * Port of L2, the cache that all replicas share. A driver bounds every call in time and never
  * rejects: whatever goes wrong is a miss, counted by the driver.
  */
 export interface SharedCache {
-  look(key: Buffer): Promise<SharedAnswer | undefined>;
+  /** An answer that another replica fetched, perhaps past its TTL. */
+  look(key: Buffer): Promise<AgedAnswer | undefined>;
   /** Shares an answer behind the client's; returns at once. */
   share(key: Buffer, answer: Answer, ageSeconds: number): void;
 }

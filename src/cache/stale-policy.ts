@@ -1,5 +1,5 @@
 import { BoundedMap } from '../base/bounded-map.ts';
-import type { Answer } from '../dns/answer.ts';
+import type { AgedAnswer } from '../dns/answer.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import type { QuestionKey } from '../dns/question.ts';
@@ -40,12 +40,6 @@ export class RecheckTimes {
   clear(): void {
     this.#notBeforeMs.clear();
   }
-}
-
-/** An answer and the seconds since its TTLs were right. */
-export interface AgedAnswer {
-  readonly answer: Answer;
-  readonly ageSeconds: number;
 }
 
 /** Whether an answer that expired so long ago may still be served. */

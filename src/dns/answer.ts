@@ -22,6 +22,12 @@ export interface Answer {
   readonly extendedErrors: readonly ExtendedError[];
 }
 
+/** An answer and the seconds since its TTLs were right, wherever it spent them. */
+export interface AgedAnswer {
+  readonly answer: Answer;
+  readonly ageSeconds: number;
+}
+
 /**
  * Whether an NXDOMAIN is about the question's own name, so that it holds for every type. With
  * aliases in it, it is about another name, and holds for the type asked only (RFC 6604 section 3).

@@ -1,3 +1,4 @@
+import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
@@ -18,6 +19,7 @@ export class LeaseStage implements Stage {
   async handle(query: Query, next: Next): Promise<Outcome> {
     const result = await this.#lease.acquire(query.key);
     const resolution = result.kind === 'held' ? await result.resolution : result;
+    if (resolution.kind === 'answer') return freshOutcome(resolution.found, 'l2');
     if (resolution.kind === 'outcome') return resolution.outcome;
     return resolution.kind === 'won' ? askAndSettle(resolution, query, next) : next(query);
   }

@@ -1,3 +1,4 @@
+import type { AgedAnswer } from '../dns/answer.ts';
 import type { Outcome } from '../query/outcome.ts';
 
 /** This replica asks upstream, and says how it went. */
@@ -8,6 +9,8 @@ export interface LeaseWon {
 
 /** How waiting for another replica ended. */
 export type LeaseResolution =
+  /** The answer is in L2. */
+  | { readonly kind: 'answer'; readonly found: AgedAnswer }
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   /** The other one gave it up: now it is ours. */
   | LeaseWon

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import type { SharedAnswer, SharedCache } from '../cache/shared-cache.ts';
-import type { Answer } from '../dns/answer.ts';
+import type { SharedCache } from '../cache/shared-cache.ts';
+import type { AgedAnswer, Answer } from '../dns/answer.ts';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import type { GridCaller, GridOperation } from './grid-caller.ts';
 import type { GridClock } from './grid-clock.ts';
@@ -39,7 +39,7 @@ const sweeperSlackSeconds = 2;
 /** A look into L2, and how it ended. */
 interface Looked {
   readonly result: LookResult;
-  readonly found: SharedAnswer | undefined;
+  readonly found: AgedAnswer | undefined;
 }
 
 /** L2: answers in an IMap, sealed, with their age in grid time. */
@@ -61,7 +61,7 @@ export class GridCache implements SharedCache {
     });
   }
 
-  async look(key: Buffer): Promise<SharedAnswer | undefined> {
+  async look(key: Buffer): Promise<AgedAnswer | undefined> {
     const { switches, figures } = this.#parts;
     const mode = switches.current.sharedCache;
     if (mode === 'off') return undefined;
@@ -77,14 +77,14 @@ export class GridCache implements SharedCache {
   }
 
   /** For a waiter who was woken: the fresh answer, if it is there now. */
-  async lookAgain(key: Buffer): Promise<SharedAnswer | 'absent' | 'unavailable'> {
+  async lookAgain(key: Buffer): Promise<AgedAnswer | 'absent' | 'unavailable'> {
     const { result, found } = await this.#look(key, 'wait_look');
     if (result === 'hit' && found !== undefined) return found;
     return result === 'unavailable' ? 'unavailable' : 'absent';
   }
 
   /** A fresh answer by the text of its key, for the warm start. */
-  async fetch(place: string, deadlineMs: number): Promise<SharedAnswer | undefined> {
+  async fetch(place: string, deadlineMs: number): Promise<AgedAnswer | undefined> {
     const { result, found } = await this.#get(place, 'warm_start', deadlineMs);
     return result === 'hit' ? found : undefined;
   }

@@ -1,7 +1,7 @@
 import { repeat, sleep } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
-import type { SharedAnswer } from '../cache/shared-cache.ts';
+import type { AgedAnswer } from '../dns/answer.ts';
 import type { Lease } from '../flight/lease.ts';
 import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import { Arrivals } from './arrivals.ts';
@@ -157,7 +157,7 @@ export class GridCoordination {
    */
   async warmStart(
     options: WarmStartOptions,
-    restore: (key: Buffer, found: SharedAnswer) => void,
+    restore: (key: Buffer, found: AgedAnswer) => void,
   ): Promise<number> {
     if (this.switches.current.sharedCache !== 'on') return 0;
     const { clock } = this.#dependencies;

@@ -232,10 +232,7 @@ export class GridLease implements Lease {
     const found = await cache.lookAgain(key);
     if (typeof found === 'object') {
       figures.leases.answered++;
-      const { answer, ageSeconds } = found;
-      const { extendedErrors } = answer;
-      const outcome: Outcome = { kind: 'answer', answer, ageSeconds, extendedErrors, layer: 'l2' };
-      return { kind: 'outcome', outcome };
+      return { kind: 'answer', found };
     }
     if (found === 'unavailable' || !mayTryLease) return found;
     const held = await this.#tryLease(key);

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts';
 import type { Lease, LeaseResolution, LeaseResult, LeaseWon } from '../flight/lease.ts';
-import type { Outcome } from '../query/outcome.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { GridCache } from './grid-cache.ts';
 import type { CallResult, GridCaller } from './grid-caller.ts';
@@ -115,10 +114,7 @@ export class LockLease implements Lease {
     const found = await this.#parts.cache.lookAgain(key);
     if (typeof found === 'string') return undefined;
     this.#parts.figures.leases.answered++;
-    const { answer, ageSeconds } = found;
-    const { extendedErrors } = answer;
-    const outcome: Outcome = { kind: 'answer', answer, ageSeconds, extendedErrors, layer: 'l2' };
-    return { kind: 'outcome', outcome };
+    return { kind: 'answer', found };
   }
 
   /** Until the answer appears, or the lock is free: then it is looked for once more. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { SharedAnswer } from '../cache/shared-cache.ts';
+import type { AgedAnswer } from '../dns/answer.ts';
 import type { GridCache } from './grid-cache.ts';
 import { parseGridKey } from './grid-key.ts';
 
@@ -25,7 +25,7 @@ export async function warmStart(
   wanted: readonly string[],
   options: WarmStartOptions,
   parts: { readonly clock: Clock; readonly cache: GridCache },
-  restore: (key: Buffer, found: SharedAnswer) => void,
+  restore: (key: Buffer, found: AgedAnswer) => void,
 ): Promise<number> {
   const { clock, cache } = parts;
   const endMs = clock.nowMs() + options.timeoutMs;

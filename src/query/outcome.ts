@@ -1,4 +1,4 @@
-import type { Answer } from '../dns/answer.ts';
+import type { AgedAnswer, Answer } from '../dns/answer.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 
 /** The layer that settled a query: a label value of metrics, and what `heimdall query` shows. */
@@ -29,6 +29,14 @@ export type Outcome =
       readonly detail?: string;
     }
   | { readonly kind: 'drop'; readonly reason: string };
+
+/** An answer within its TTL, as it was kept or fetched. */
+export function freshOutcome(
+  { answer, ageSeconds }: AgedAnswer,
+  layer: Layer,
+): Outcome & { kind: 'answer' } {
+  return { kind: 'answer', answer, ageSeconds, extendedErrors: answer.extendedErrors, layer };
+}
 
 /** A failure without more to say. */
 export function failure(

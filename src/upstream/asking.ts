@@ -1,5 +1,6 @@
 import type { Timer } from '../base/clock.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
+import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Attempt, AttemptListener, AttemptResult } from './attempt.ts';
@@ -73,17 +74,8 @@ export class Asking implements AttemptListener {
   settled(attempt: Attempt, result: AttemptResult): void {
     if (this.#isOver) return;
     if (result.kind === 'answer') {
-      const { answer } = result;
-      const { extendedErrors } = answer;
-      const detail = attempt.server.text;
-      this.#finish({
-        kind: 'answer',
-        answer,
-        ageSeconds: 0,
-        extendedErrors,
-        layer: 'upstream',
-        detail,
-      });
+      const outcome = freshOutcome({ answer: result.answer, ageSeconds: 0 }, 'upstream');
+      this.#finish({ ...outcome, detail: attempt.server.text });
       return;
     }
     this.#results.set(attempt, result);
