@@ -21,8 +21,15 @@ import type { Next, Stage } from './query/stage.ts';
  *
  * With the grid gone, or none configured, `shared-cache` misses at once and `lease` lets everybody
  * ask: the same stages with nothing behind two of them.
+ *
+ * With several workers a query passes two processes. In the worker it comes as far as `keep`, and
+ * there `ask-primary` stands for the rest; in the primary it goes through `admit` (which knows the
+ * probes for loops), `cache` with the large L1 of the pod, `flight`, where the workers meet, and
+ * all below. Observed and answered it is in the worker alone.
  */
-export interface Stages {
+
+/** The stages down to where a fetch begins: each process that answers clients has its own. */
+export interface UpperStages {
   /** Counts and logs what becomes of a query. */
   readonly observe: Stage;
   /** What must not be asked ends here. */
@@ -35,6 +42,10 @@ export interface Stages {
   readonly flight: Stage;
   /** Stores in L1 what was fetched. */
   readonly keep: Stage;
+}
+
+/** All of them, in one process. */
+export interface Stages extends UpperStages {
   /** L2. */
   readonly sharedCache: Stage;
   /** One fetch per question in the cluster. */
@@ -51,14 +62,33 @@ export interface Pipeline {
   readonly fetch: Next;
 }
 
-export function buildPipeline(stages: Stages): Pipeline {
-  const { observe, admit, local, recall, flight, keep, sharedCache, lease, forward } = stages;
-  const end: Next = (query) => forward.handle(query, unreachableNext);
-  const fetch = chainStages([flight, keep, sharedCache, lease], end);
-  const resolve = chainStages([observe, admit, local, recall], fetch);
-  return { resolve, fetch };
+/** Where upstreams are asked there is a third one. */
+export interface WholePipeline extends Pipeline {
+  /** For what workers ask. */
+  readonly ask: Next;
 }
 
-/** `forward` settles every query, so it has nobody to pass one on to. */
+export function buildPipeline(stages: Stages): WholePipeline {
+  const { observe, admit, local, recall, flight, keep, sharedCache, lease, forward } = stages;
+  const fetch = chainStages([flight, keep, sharedCache, lease], endOf(forward));
+  const resolve = chainStages([observe, admit, local, recall], fetch);
+  const ask = chainStages([admit, recall], fetch);
+  return { resolve, fetch, ask };
+}
+
+/** @param askPrimary settles whatever comes to it */
+export function buildWorkerPipeline(
+  stages: UpperStages & { readonly askPrimary: Stage },
+): Pipeline {
+  const { observe, admit, local, recall, flight, keep, askPrimary } = stages;
+  const fetch = chainStages([flight, keep], endOf(askPrimary));
+  return { resolve: chainStages([observe, admit, local, recall], fetch), fetch };
+}
+
+function endOf(last: Stage): Next {
+  return (query) => last.handle(query, unreachableNext);
+}
+
+/** The last stage settles every query, so it has nobody to pass one on to. */
 const unreachableNext: Next = () =>
-  Promise.resolve({ kind: 'drop', reason: 'no stage below forward' });
+  Promise.resolve({ kind: 'drop', reason: 'no stage below the last one' });

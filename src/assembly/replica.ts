@@ -98,8 +98,8 @@ export class Replica {
       this.#startGrid();
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
       this.resolver.forgetLocalNames();
-      const { hotPath, responder, arrivals: observer } = this.resolver;
-      const parts = { hotPath, responder, observer };
+      const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.resolver;
+      const parts = { hotPath, responder, observer, gate, clock };
       this.#listeners = await Listeners.open(this.#config, clock, parts);
       await this.resolver.upstreams.start();
     } catch (error) {

@@ -11,7 +11,7 @@ import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
 import type { AnswerCache, Recollection } from './answer-cache.ts';
 import type { FailureCache } from './failure-cache.ts';
-import { isUsableStale, RecheckTimes, staleOutcome } from './stale-policy.ts';
+import { isFreshFor, isUsableStale, RecheckTimes, staleOutcome } from './stale-policy.ts';
 import type { StalePolicy } from './stale-policy.ts';
 
 /** What the stage decides by; all of it may change while running. */
@@ -78,7 +78,7 @@ export class RecallStage implements Stage {
   }
 
   async handle(query: Query, next: Next): Promise<Outcome> {
-    if (query.purpose !== 'client') return next(query);
+    if (query.purpose !== 'client') return this.#renew(query, next);
     const nowMs = this.#clock.nowMs();
     const found = this.#cache.recall(query.key, nowMs, true);
     if (found !== undefined && found.expiredForMs < 0) {
@@ -102,6 +102,18 @@ export class RecallStage implements Stage {
     }
     this.#misses++;
     return next(query);
+  }
+
+  /**
+   * What the cache of a worker asks for itself: an answer that is newer than its own one, which
+   * another worker may have had fetched by now, or the memory that this failed a moment ago.
+   */
+  async #renew(query: Query, next: Next): Promise<Outcome> {
+    const nowMs = this.#clock.nowMs();
+    const found = this.#cache.recall(query.key, nowMs, false);
+    if (found !== undefined && isFreshFor(query, agedAnswer(found))) return recalled(found);
+    const recheckMs = this.#policy.stale.recheckSeconds * 1000;
+    return this.#failures.current(query.keyText, nowMs, recheckMs) ?? next(query);
   }
 
   /**
@@ -171,8 +183,12 @@ export class RecallStage implements Stage {
   }
 }
 
-function recalled({ entry, ageSeconds }: Recollection): Outcome {
-  return freshOutcome({ answer: entry.answer, ageSeconds }, 'l1');
+function agedAnswer({ entry, ageSeconds }: Recollection): AgedAnswer {
+  return { answer: entry.answer, ageSeconds };
+}
+
+function recalled(found: Recollection): Outcome {
+  return freshOutcome(agedAnswer(found), 'l1');
 }
 
 /** Says that the failure comes from memory (RFC 8914 section 4.14). */

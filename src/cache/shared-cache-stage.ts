@@ -1,9 +1,9 @@
-import type { AgedAnswer } from '../dns/answer.ts';
 import { freshOutcome } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
 import type { RecallStage } from './recall-stage.ts';
+import { isFreshFor } from './stale-policy.ts';
 import type { SharedCache } from './shared-cache.ts';
 
 /**
@@ -34,10 +34,4 @@ export class SharedCacheStage implements Stage {
     }
     return outcome;
   }
-}
-
-/** A prefetch wants a newer answer than the one that is about to expire: one in its first half. */
-function isFreshFor({ purpose }: Query, { answer, ageSeconds }: AgedAnswer): boolean {
-  const share = purpose === 'prefetch' ? 0.5 : 1;
-  return ageSeconds < answer.ttlSeconds * share;
 }

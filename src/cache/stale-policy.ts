@@ -4,6 +4,7 @@ import { extendedErrorCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import type { QuestionKey } from '../dns/question.ts';
 import type { Outcome } from '../query/outcome.ts';
+import type { Query } from '../query/query.ts';
 
 /** Serve-stale (RFC 8767 section 5). */
 export interface StalePolicy {
@@ -40,6 +41,12 @@ export class RecheckTimes {
   clear(): void {
     this.#notBeforeMs.clear();
   }
+}
+
+/** A prefetch wants a newer answer than the one that is about to expire: one in its first half. */
+export function isFreshFor({ purpose }: Query, { answer, ageSeconds }: AgedAnswer): boolean {
+  const share = purpose === 'prefetch' ? 0.5 : 1;
+  return ageSeconds < answer.ttlSeconds * share;
 }
 
 /** Whether an answer that expired so long ago may still be served. */

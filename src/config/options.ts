@@ -122,6 +122,7 @@ const restartPrefixes = [
   'listen.',
   'http.address',
   'cache.maxBytes',
+  'clients.rateLimit.clientsMax',
   'cache.snapshot.path',
   'grid.',
 ];

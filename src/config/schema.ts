@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
+import { clientsSchema } from './schema-clients.ts';
 import { gridSchema } from './schema-grid.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
 import { flag, integer, parsedText, share, size } from './values.ts';
@@ -146,6 +147,7 @@ const reload = z.strictObject({
 /** Everything that can be configured. Sections that are left out take their defaults. */
 export const configSchema = z.strictObject({
   listen: listen.prefault({}),
+  clients: clientsSchema.prefault({}),
   http: http.prefault({}),
   upstream: upstreamSchema.prefault({}),
   routes: z

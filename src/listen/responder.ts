@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
+import { clientVerdict } from '../query/client-verdict.ts';
+import type { ClientVerdict } from '../query/client-verdict.ts';
 import { failure } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Arrival, Query } from '../query/query.ts';
 import { readQuery } from '../query/read-query.ts';
-import { encodeRejection, encodeReply } from '../query/reply.ts';
+import { encodeRejection, encodeReply, encodeTruncated } from '../query/reply.ts';
 import type { ReplyLimits } from '../query/reply.ts';
 import type { Next } from '../query/stage.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
@@ -63,6 +65,32 @@ export class Responder {
     return this.#settle(read.query);
   }
 
+  /**
+   * The response to a query of a client that is not served: REFUSED for who may not ask, a
+   * truncated one or none for who asks too much. What is no query is dropped as ever.
+   */
+  turnAway(
+    wire: Buffer,
+    from: Pick<Arrival, 'transport' | 'client'>,
+    verdict: ClientVerdict,
+  ): Buffer | undefined {
+    if (verdict === clientVerdict.drop) {
+      this.#observer.countShed(from.transport, 'rate_limit');
+      return undefined;
+    }
+    const read = readQuery(wire, { ...from, receivedAtMs: this.#clock.nowMs() });
+    if (read.kind !== 'query') {
+      this.#observer.countDropped(read.reason);
+      return undefined;
+    }
+    if (verdict === clientVerdict.refuse) {
+      this.#observer.countShed(from.transport, 'access', responseCode.REFUSED);
+      return encodeReply(read.query, prohibited, this.#options);
+    }
+    this.#observer.countShed(from.transport, 'rate_limit', responseCode.NOERROR);
+    return encodeTruncated(read.query, this.#options);
+  }
+
   /** Resolves when no query is in flight any more. */
   async drained(): Promise<void> {
     while (this.#inFlight > 0) await this.#idle.promise;
@@ -85,4 +113,9 @@ export class Responder {
 const overloaded: Outcome = failure(responseCode.SERVFAIL, 'admit', {
   code: extendedErrorCode.OTHER,
   text: 'too many queries in flight',
+});
+
+const prohibited: Outcome = failure(responseCode.REFUSED, 'admit', {
+  code: extendedErrorCode.PROHIBITED,
+  text: 'this address is not served',
 });

@@ -1,8 +1,10 @@
 import { createServer, isIPv6 } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import type { SocketAddress } from '../base/address.ts';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { clientVerdict } from '../query/client-verdict.ts';
 import { listenFailure } from './listen-error.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { ConnectionContext, TcpOptions } from './tcp-connection.ts';
@@ -28,6 +30,7 @@ export class TcpListener {
   readonly #connections = new Set<TcpConnection>();
   readonly #perClient = new Map<string, number>();
   readonly #sweep: Timer;
+  readonly #clientOctets = new Uint8Array(addressLengthMax);
   readonly #context: ConnectionContext;
   #options: TcpListenerOptions;
 
@@ -103,6 +106,10 @@ export class TcpListener {
 
   #accept(socket: Socket): void {
     const host = socket.remoteAddress ?? '';
+    if (!this.#mayAsk(host)) {
+      this.#refuse(socket, 'access');
+      return;
+    }
     const ofClient = this.#perClient.get(host) ?? 0;
     if (ofClient >= this.#options.connectionsPerClientMax) {
       this.#refuse(socket, 'client_limit');
@@ -116,6 +123,14 @@ export class TcpListener {
     this.#connections.add(connection);
     this.#perClient.set(host, ofClient + 1);
     socket.on('close', () => this.#forget(connection, host));
+  }
+
+  #mayAsk(host: string): boolean {
+    const length = writeAddress(host, this.#clientOctets);
+    const { gate } = this.#dependencies;
+    const { transport } = this.#context;
+    const verdict = gate.judge(transport, this.#clientOctets, 0, length, this.#clock.nowMs());
+    return verdict === clientVerdict.serve;
   }
 
   #refuse(socket: Socket, reason: string): void {

@@ -1,8 +1,13 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import type { SocketAddress } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { clientVerdict } from '../query/client-verdict.ts';
+import type { ClientVerdict } from '../query/client-verdict.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
+import type { ClientGate } from './client-gate.ts';
 import type { HotPath } from './hot-path.ts';
 import { listenFailure } from './listen-error.ts';
 import type { Responder } from './responder.ts';
@@ -23,6 +28,8 @@ export interface ListenerDependencies {
   readonly hotPath: HotPath;
   readonly responder: Responder;
   readonly observer: ArrivalObserver;
+  readonly gate: ClientGate;
+  readonly clock: Clock;
 }
 
 /** Answers addresses with themselves: the default looks each one up in the next tick. */
@@ -35,6 +42,7 @@ export class UdpListener {
   readonly #socket: Socket;
   readonly #dependencies: ListenerDependencies;
   readonly #slab = new ResponseSlab();
+  readonly #clientOctets = new Uint8Array(addressLengthMax);
 
   private constructor(socket: Socket, dependencies: ListenerDependencies) {
     this.#socket = socket;
@@ -85,6 +93,11 @@ export class UdpListener {
       this.#dependencies.observer.countDropped('port_zero'); // nobody can be answered there
       return;
     }
+    const verdict = this.#judge(from.address);
+    if (verdict !== clientVerdict.serve) {
+      this.#turnAway(verdict, message, from);
+      return;
+    }
     const slab = this.#slab;
     slab.reserve(responseBytesMax);
     const { bytes, position } = slab;
@@ -107,6 +120,18 @@ export class UdpListener {
     if (response instanceof Promise) {
       void response.then((later) => this.#send(later, from)); // respond() never rejects
     } else this.#send(response, from);
+  }
+
+  #judge(address: string): ClientVerdict {
+    const { gate, clock } = this.#dependencies;
+    const length = writeAddress(address, this.#clientOctets);
+    return gate.judge('udp', this.#clientOctets, 0, length, clock.nowMs());
+  }
+
+  #turnAway(verdict: ClientVerdict, message: Buffer, from: RemoteInfo): void {
+    const client = { host: from.address, port: from.port };
+    const { responder } = this.#dependencies;
+    this.#send(responder.turnAway(message, { transport: 'udp', client }, verdict), from);
   }
 
   #send(response: Buffer | undefined, to: RemoteInfo): void {

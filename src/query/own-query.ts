@@ -8,10 +8,10 @@ import type { Query } from './query.ts';
 const noClient = { host: '127.0.0.1', port: 0 } as const;
 
 /**
- * A query for what a cache key stands for, asked by the cache itself. An entry that holds for all
+ * A query for what a cache key stands for, asked by the cache itself or for a worker. An entry that holds for all
  * types of its name is asked for by A: any type would do.
  */
-export function ownQuery(key: Buffer, purpose: 'prefetch' | 'refresh', nowMs: number): Query {
+export function ownQuery(key: Buffer, purpose: Query['purpose'], receivedAtMs: number): Query {
   const { question: stored, flags } = decodeKey(Buffer.from(key));
   const type = stored.type === typeOfNxdomain ? recordType.A : stored.type;
   const question = { name: stored.name, type };
@@ -35,7 +35,7 @@ export function ownQuery(key: Buffer, purpose: 'prefetch' | 'refresh', nowMs: nu
     edns: undefined,
     transport: 'udp',
     client: noClient,
-    receivedAtMs: nowMs,
+    receivedAtMs,
     purpose,
   };
 }

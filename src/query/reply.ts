@@ -77,6 +77,13 @@ export function encodeRejection(wire: Buffer, rejection: Rejection, limits: Repl
   return withOpt(body, edns === undefined ? undefined : plainOpt(edns, limits, code, options));
 }
 
+/** A response that only says "ask by TCP": TC set, no record (RFC 2181 section 9). */
+export function encodeTruncated(query: Query, limits: ReplyLimits): Buffer {
+  const body = emptyBody(query);
+  copyQueryBits(body, query);
+  return truncate(body, query, limits, 0);
+}
+
 function answerBody(query: Query, outcome: Outcome & { kind: 'answer' }): Buffer {
   const { answer, ageSeconds, staleTtlSeconds } = outcome;
   const body = Buffer.from(answer.wire);

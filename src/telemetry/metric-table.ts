@@ -71,7 +71,7 @@ export const metricTable = {
     'reason',
   ),
   heimdall_queries_dropped_total: counter('Messages and queries left unanswered.', 'reason'),
-  heimdall_queries_shed_total: counter('Queries turned away because of a limit.', 'reason'),
+  heimdall_queries_shed_total: counter('Queries turned away because of a limit, or of who asked.', 'reason'),
   heimdall_tcp_connections: gauge('Connections of clients that are open.', 'transport'),
   heimdall_tcp_connections_refused_total: counter(
     'Connections of clients closed because of a limit.',

@@ -254,7 +254,7 @@ describe('keys and syntax', () => {
       'routes[0].suffx',
       'routes[0].suffix?',
     ],
-    ['wholly_different: 1', 'wholly_different', 'allowed are listen, http, upstream'],
+    ['wholly_different: 1', 'wholly_different', 'allowed are listen, clients, http, upstream'],
     ['__proto__: { a: 1 }', '__proto__', 'no known key'],
   ])('%s is an unknown key', (text, path, advice) => {
     const [problem] = problemsOf(() => load(text));

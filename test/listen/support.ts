@@ -1,6 +1,8 @@
 import type { SocketAddress } from '../../src/base/address.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Answer } from '../../src/dns/answer.ts';
+import { OpenGate } from '../../src/listen/client-gate.ts';
+import type { ClientGate } from '../../src/listen/client-gate.ts';
 import { HotPath } from '../../src/listen/hot-path.ts';
 import type { FreshAnswers } from '../../src/listen/hot-path.ts';
 import { Responder } from '../../src/listen/responder.ts';
@@ -119,6 +121,7 @@ export interface RigOptions {
   readonly responder?: Partial<ResponderOptions>;
   readonly kept?: FreshAnswers;
   readonly address?: SocketAddress;
+  readonly gate?: ClientGate;
   /** By default the stages hold every query. */
   readonly resolve?: (query: Query) => Promise<Outcome>;
 }
@@ -141,7 +144,13 @@ export class Rig {
     this.responder = new Responder(resolve, clock, this.observer, limits);
     const kept = options.kept ?? nothingKept;
     const hotPath = new HotPath(kept, new QueryCounters(), clock, limits.udpResponseBytesMax);
-    this.dependencies = { hotPath, responder: this.responder, observer: this.observer };
+    this.dependencies = {
+      hotPath,
+      responder: this.responder,
+      observer: this.observer,
+      gate: options.gate ?? new OpenGate(),
+      clock,
+    };
   }
 
   async tcp(): Promise<TcpListener> {

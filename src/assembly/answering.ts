@@ -1,0 +1,191 @@
+import { AdmitStage } from '../admit/admit-stage.ts';
+import type { LoopProbes } from '../admit/admit-stage.ts';
+import { ClientGuard } from '../admit/client-guard.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { AnswerCache } from '../cache/answer-cache.ts';
+import { AnswerStore } from '../cache/answer-store.ts';
+import type { Flush } from '../cache/bulletins.ts';
+import { FailureCache } from '../cache/failure-cache.ts';
+import { KeepStage } from '../cache/keep-stage.ts';
+import { Prefetcher } from '../cache/prefetcher.ts';
+import { RecallStage } from '../cache/recall-stage.ts';
+import { changedPaths } from '../config/changes.ts';
+import type { Config } from '../config/schema.ts';
+import { isAtOrBelow, parseName } from '../dns/name.ts';
+import { FlightStage } from '../flight/flight-stage.ts';
+import { HotPath } from '../listen/hot-path.ts';
+import { Responder } from '../listen/responder.ts';
+import { LocalStage } from '../local/local-stage.ts';
+import type { LocalOptions } from '../local/local-stage.ts';
+import type { Pipeline, UpperStages } from '../pipeline.ts';
+import { QueryCounters } from '../query/query-counters.ts';
+import { ArrivalCounters } from '../telemetry/arrival-counters.ts';
+import type { CacheFigures } from '../telemetry/figures.ts';
+import type { Log } from '../telemetry/log.ts';
+import { ObserveStage } from '../telemetry/observe-stage.ts';
+import { QueryLog } from '../telemetry/query-log.ts';
+
+export interface AnsweringDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly probes: LoopProbes;
+  /** What this process may keep: all of `cache.maxBytes`, or its part of it. */
+  readonly cacheBytes: number;
+}
+
+/** Joins the stages made here with those below them. */
+export type JoinStages<Joined extends Pipeline> = (
+  upper: UpperStages & { readonly recall: RecallStage },
+) => Joined;
+
+/**
+ * Everything between the sockets of clients and the fetch below L1: the same in a process that
+ * does all, and in a worker that asks its primary.
+ */
+export class Answering<Joined extends Pipeline = Pipeline> {
+  readonly counters = new QueryCounters();
+  readonly arrivals: ArrivalCounters;
+  readonly clientGuard: ClientGuard;
+  readonly cache: AnswerCache;
+  readonly flight: FlightStage;
+  readonly queryLog: QueryLog;
+  readonly hotPath: HotPath;
+  readonly responder: Responder;
+  readonly pipeline: Joined;
+  readonly #failures: FailureCache;
+  readonly #recall: RecallStage;
+  readonly #local: LocalStage;
+  readonly #prefetcher: Prefetcher;
+
+  constructor(config: Config, dependencies: AnsweringDependencies, joinStages: JoinStages<Joined>) {
+    const { clock, random, log, probes, cacheBytes } = dependencies;
+    this.arrivals = new ArrivalCounters(this.counters);
+    this.queryLog = new QueryLog(config.log.queries, { log, random });
+    this.clientGuard = new ClientGuard(config.clients, seedFrom(random));
+    this.cache = new AnswerCache(
+      new AnswerStore(cacheBytes, seedFrom(random)),
+      config.cache.prefetch,
+    );
+    this.#failures = new FailureCache(config.cache);
+    this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
+    this.#local = new LocalStage(localOptions(config));
+    this.flight = new FlightStage(config.listen.queriesInFlightMax);
+    this.pipeline = joinStages({
+      observe: this.#observeStage(clock, log),
+      admit: new AdmitStage(probes),
+      local: this.#local,
+      recall: this.#recall,
+      flight: this.flight,
+      keep: new KeepStage(this.cache, this.#failures, clock),
+    });
+    const { resolve, fetch } = this.pipeline;
+    this.#prefetcher = new Prefetcher(this.cache, this.#failures, fetch, clock);
+    this.hotPath = new HotPath(this.cache, this.counters, clock, 0);
+    this.responder = new Responder(resolve, clock, this.arrivals, replyOptions(config));
+    this.#tuneHotPath(config);
+  }
+
+  /** Takes over what may change while running; entries stay, see {@link forgetOutdated}. */
+  setOptions(config: Config): void {
+    this.clientGuard.setPolicy(config.clients);
+    this.queryLog.configure(config.log.queries);
+    this.cache.setPrefetch(config.cache.prefetch);
+    this.#failures.setPolicy(config.cache);
+    this.#recall.setPolicy(recallPolicy(config));
+    this.#recall.forgetFailures();
+    this.#local.setOptions(localOptions(config));
+    this.responder.setOptions(replyOptions(config));
+    this.#tuneHotPath(config);
+  }
+
+  /** A route that changed may lead to other answers; what is answered here, see below. */
+  forgetOutdated(before: Config, after: Config): void {
+    const touched = changedPaths(before, after);
+    if (!touched.some((path) => path === 'routes' || path.startsWith('local.'))) return;
+    const changed = changedSuffixes(before.routes, after.routes);
+    this.cache.forgetWhere(
+      (name) => this.#local.settles(name) || changed.some((suffix) => isAtOrBelow(name, suffix)),
+    );
+  }
+
+  /**
+   * Forgets what is answered here by now, as an entry from a snapshot or from before a reload may
+   * be: the hot path knows the cache alone, and would go on with it. @returns how many entries
+   */
+  forgetLocalNames(): number {
+    return this.cache.forgetWhere((name) => this.#local.settles(name));
+  }
+
+  /** @returns how many entries were forgotten */
+  forget(flush: Flush): number {
+    this.#recall.forgetFailures();
+    switch (flush.kind) {
+      case 'name':
+        return this.cache.forgetName(flush.name);
+      case 'suffix':
+        return this.cache.forgetSuffix(flush.suffix);
+      case 'all':
+        return this.cache.forgetAll();
+    }
+  }
+
+  cacheFigures(): CacheFigures {
+    const recall = this.#recall.figures();
+    return {
+      ...this.cache.figures(),
+      ...recall,
+      ...this.#prefetcher.figures(),
+      hits: recall.hits + this.hotPath.hits,
+      failureEntries: this.#failures.size,
+    };
+  }
+
+  /** The query log sees every query only if none is answered by the hot path. */
+  setHotPath(enabled: boolean): void {
+    this.hotPath.enabled = enabled;
+  }
+
+  #observeStage(clock: Clock, log: Log): ObserveStage {
+    const { counters, arrivals, queryLog } = this;
+    return new ObserveStage({ clock, counters, arrivals, queryLog, log });
+  }
+
+  #tuneHotPath({ listen, log }: Config): void {
+    this.hotPath.udpResponseBytesMax = listen.udp.responseBytesMax;
+    this.setHotPath(!log.queries.enabled);
+  }
+}
+
+/** 32 bits of chance, so that nobody can prepare collisions. */
+function seedFrom(random: Random): number {
+  return random.uint16() * 0x1_0000 + random.uint16();
+}
+
+function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallStage>[3] {
+  return { stale: cache.serveStale, nxdomainCut: cache.nxdomainCut };
+}
+
+/** The suffixes whose route is new, gone or another one. */
+function changedSuffixes(before: Config['routes'], after: Config['routes']): Buffer[] {
+  const [old, current] = [before, after].map((routes) =>
+    routes.map((route) => JSON.stringify(route)),
+  );
+  return [
+    ...before.filter((route) => current?.includes(JSON.stringify(route)) !== true),
+    ...after.filter((route) => old?.includes(JSON.stringify(route)) !== true),
+  ].map(({ suffix }) => parseName(suffix));
+}
+
+function localOptions({ local, routes }: Config): LocalOptions {
+  return { ...local, routedSuffixes: routes.map(({ suffix }) => parseName(suffix)) };
+}
+
+function replyOptions({ listen }: Config): ConstructorParameters<typeof Responder>[3] {
+  return {
+    udpResponseBytesMax: listen.udp.responseBytesMax,
+    tcpIdleTimeoutMs: listen.tcp.idleTimeoutMs,
+    queriesInFlightMax: listen.queriesInFlightMax,
+  };
+}
