@@ -5,7 +5,7 @@ import type { HealthBoard, ServerView } from '../upstream/health-board.ts';
 import type { GridCaller } from './grid-caller.ts';
 import type { GridFigures } from './grid-figures.ts';
 import type { GridSession } from './grid.ts';
-import { foldEstimateMs, foldState, readViews } from './health-view.ts';
+import { foldEstimateMs, foldState, newestFailureMs, readViews, votesOf } from './health-view.ts';
 import type { ReplicaHealth } from './health-view.ts';
 import { openJson, sealJson } from './sealed-json.ts';
 import type { Seal } from './seal.ts';
@@ -43,10 +43,11 @@ export class GridHealthBoard implements HealthBoard {
   readonly mapName: string;
   readonly #options: HealthBoardOptions;
   readonly #parts: HealthBoardParts;
-  readonly #own = new BoundedMap<string, ServerView>(serversMax);
+  readonly #own = new BoundedMap<string, () => ServerView>(serversMax);
   readonly #others = new BoundedMap<string, ReplicaHealth>(replicasMax);
   #isScheduled = false;
   #timer: Timer | undefined;
+  #doubt: (server: string, sinceFailureMs: number) => void = () => undefined;
 
   constructor(options: HealthBoardOptions, parts: HealthBoardParts) {
     this.mapName = `${options.prefix}.health`;
@@ -54,7 +55,7 @@ export class GridHealthBoard implements HealthBoard {
     this.#parts = parts;
   }
 
-  publish(server: string, view: ServerView): void {
+  publish(server: string, view: () => ServerView): void {
     this.#own.set(server, view);
     if (this.#isScheduled || this.#isOff) return;
     this.#isScheduled = true;
@@ -64,12 +65,25 @@ export class GridHealthBoard implements HealthBoard {
     });
   }
 
+  withdraw(server: string): void {
+    this.#own.delete(server);
+  }
+
+  onDoubt(listener: (server: string, sinceFailureMs: number) => void): void {
+    this.#doubt = listener;
+  }
+
   agreed(server: string): 'up' | 'down' | 'unknown' {
-    return this.#parts.switches.current.sharedHealth === 'on' ? this.fold(server) : 'unknown';
+    return this.#isOn ? this.fold(server) : 'unknown';
+  }
+
+  sinceFailureMs(server: string): number {
+    const [, ...others] = this.views();
+    return newestFailureMs(others, server, this.#parts.clock.nowMs());
   }
 
   estimateMs(server: string): number | undefined {
-    if (this.#parts.switches.current.sharedHealth !== 'on') return undefined;
+    if (!this.#isOn) return undefined;
     return foldEstimateMs(this.views(), server);
   }
 
@@ -78,10 +92,10 @@ export class GridHealthBoard implements HealthBoard {
    * need not wait for their turn to see for themselves.
    */
   async claimProbe(server: string): Promise<boolean> {
-    if (this.#parts.switches.current.sharedHealth !== 'on') return true;
+    if (!this.#isOn) return true;
     const { replicaId, prefix } = this.#options;
-    const [, ...others] = this.views();
-    if (others.some(({ servers }) => servers.get(server)?.state === 'up')) return true;
+    const { up } = votesOf(this.views(), server, this.#parts.clock.nowMs());
+    if (up.some((replica) => replica !== replicaId)) return true;
     const place = `probe ${server}`;
     const own = Buffer.from(replicaId);
     const claimed = await this.#parts.caller.call({
@@ -99,14 +113,14 @@ export class GridHealthBoard implements HealthBoard {
 
   /** What {@link agreed} says, or would say if the switch were on. */
   fold(server: string): 'up' | 'down' | 'unknown' {
-    return foldState(this.views(), server);
+    return foldState(this.views(), server, this.#parts.clock.nowMs());
   }
 
   /** The views that count now: our own, and those heard lately. */
   views(): ReplicaHealth[] {
     const nowMs = this.#parts.clock.nowMs();
     const { replicaId, intervalMs } = this.#options;
-    const own = { replica: replicaId, servers: new Map(this.#own.entries()), heardAtMs: nowMs };
+    const own = { replica: replicaId, servers: this.#ownViews(), heardAtMs: nowMs };
     const fresh = Array.from(this.#others.entries(), ([, health]) => health).filter(
       ({ heardAtMs }) => nowMs - heardAtMs <= intervalMs * freshIntervals,
     );
@@ -135,6 +149,14 @@ export class GridHealthBoard implements HealthBoard {
     await this.#tell();
   }
 
+  #ownViews(): Map<string, ServerView> {
+    return new Map(Array.from(this.#own.entries(), ([server, view]) => [server, view()] as const));
+  }
+
+  get #isOn(): boolean {
+    return this.#parts.switches.current.sharedHealth === 'on';
+  }
+
   get #isOff(): boolean {
     return this.#parts.switches.current.sharedHealth === 'off';
   }
@@ -142,7 +164,7 @@ export class GridHealthBoard implements HealthBoard {
   async #tell(): Promise<void> {
     if (this.#isOff) return;
     const { replicaId, intervalMs } = this.#options;
-    const views = Object.fromEntries(this.#own.entries());
+    const views = Object.fromEntries(this.#ownViews());
     const value = sealJson(this.#parts.seal, `${this.mapName}/${replicaId}`, views);
     await this.#parts.caller.call({
       operation: 'health',
@@ -163,6 +185,11 @@ export class GridHealthBoard implements HealthBoard {
       return;
     }
     const heardAtMs = this.#parts.clock.nowMs();
-    this.#others.set(replica, { replica, servers: readViews(opened.value), heardAtMs });
+    const servers = readViews(opened.value);
+    this.#others.set(replica, { replica, servers, heardAtMs });
+    if (!this.#isOn) return;
+    for (const [server, { state, sinceFailureMs }] of servers) {
+      if (state === 'down' && sinceFailureMs !== undefined) this.#doubt(server, sinceFailureMs);
+    }
   }
 }

@@ -10,6 +10,27 @@ export interface ReplicaHealth {
   readonly heardAtMs: number;
 }
 
+/** How one replica sees one upstream, with ages as they are now. */
+interface Opinion {
+  readonly replica: string;
+  readonly state: ServerState;
+  /** Infinite without one. */
+  readonly successAgeMs: number;
+  readonly failureAgeMs: number;
+}
+
+/** What the replicas say of an upstream, those that abstain left out. */
+export interface Votes {
+  readonly up: readonly string[];
+  readonly down: readonly string[];
+}
+
+/**
+ * A failure is known when the wait for a response ends: an answer that somebody else got while it
+ * lasted contradicts it as much as a later one does (`upstream.health.failureTimeoutMs`).
+ */
+const failureWindowMs = 1000;
+
 /** Upstreams in one view; more than this nobody configures. */
 const serversMax = 1000;
 const states: readonly ServerState[] = ['up', 'down', 'loop', 'unknown'];
@@ -19,7 +40,7 @@ function finiteOrUndefined(value: unknown): number | undefined {
 }
 
 function readView(value: unknown): ServerView | undefined {
-  const { state, reason, smoothedRttMs, rttVariationMs, responses } = asRecord(value);
+  const { state, reason, smoothedRttMs, rttVariationMs, responses, ...ages } = asRecord(value);
   const known = states.find((candidate) => candidate === state);
   if (known === undefined) return undefined;
   return {
@@ -28,6 +49,8 @@ function readView(value: unknown): ServerView | undefined {
     smoothedRttMs: finiteOrUndefined(smoothedRttMs),
     rttVariationMs: finiteOrUndefined(rttVariationMs),
     responses: finiteOrUndefined(responses) ?? 0,
+    sinceSuccessMs: finiteOrUndefined(ages['sinceSuccessMs']),
+    sinceFailureMs: finiteOrUndefined(ages['sinceFailureMs']),
   };
 }
 
@@ -41,23 +64,57 @@ export function readViews(value: unknown): ReadonlyMap<string, ServerView> {
   return views;
 }
 
+function opinionsOf(
+  replicas: readonly ReplicaHealth[],
+  server: string,
+  nowMs: number,
+): readonly Opinion[] {
+  return replicas.flatMap(({ replica, servers, heardAtMs }) => {
+    const view = servers.get(server);
+    if (view === undefined || view.state === 'unknown') return [];
+    const heardMs = nowMs - heardAtMs;
+    const successAgeMs = heardMs + (view.sinceSuccessMs ?? Number.POSITIVE_INFINITY);
+    const failureAgeMs = heardMs + (view.sinceFailureMs ?? Number.POSITIVE_INFINITY);
+    return [{ replica, state: view.state, successAgeMs, failureAgeMs }];
+  });
+}
+
+/** Age of the newest failure of those that find an upstream out; infinite where none does. */
+export function newestFailureMs(
+  replicas: readonly ReplicaHealth[],
+  server: string,
+  nowMs: number,
+): number {
+  const out = opinionsOf(replicas, server, nowMs).filter(({ state }) => state !== 'up');
+  return Math.min(Number.POSITIVE_INFINITY, ...out.map(({ failureAgeMs }) => failureAgeMs));
+}
+
 /**
- * What the replicas agree upon: `down` when more than half of those that have an opinion say so,
- * and at least two of them; a single replica's broken network takes nothing away from the others.
+ * Who finds an upstream up, and who out. Where anyone finds it out, a replica that had no answer
+ * from it since says nothing: that it was up before is no opinion of what happened then.
+ */
+export function votesOf(replicas: readonly ReplicaHealth[], server: string, nowMs: number): Votes {
+  const opinions = opinionsOf(replicas, server, nowMs);
+  const down = opinions.filter(({ state }) => state !== 'up');
+  const failureAgeMs = newestFailureMs(replicas, server, nowMs);
+  const up = opinions.filter(({ state, successAgeMs }) => {
+    return state === 'up' && (down.length === 0 || successAgeMs < failureAgeMs + failureWindowMs);
+  });
+  return { up: up.map(({ replica }) => replica), down: down.map(({ replica }) => replica) };
+}
+
+/**
+ * What the replicas agree upon: `down` when more than half of those that vote say so, and at least
+ * two of them; a single replica's broken network takes nothing away from the others.
  */
 export function foldState(
   replicas: readonly ReplicaHealth[],
   server: string,
+  nowMs: number,
 ): 'up' | 'down' | 'unknown' {
-  let up = 0;
-  let down = 0;
-  for (const { servers } of replicas) {
-    const state = servers.get(server)?.state;
-    if (state === 'up') up++;
-    else if (state === 'down' || state === 'loop') down++;
-  }
-  if (down >= 2 && down > up) return 'down';
-  return up > 0 ? 'up' : 'unknown';
+  const { up, down } = votesOf(replicas, server, nowMs);
+  if (down.length >= 2 && down.length > up.length) return 'down';
+  return up.length > 0 ? 'up' : 'unknown';
 }
 
 /** The mean of the replicas' smoothed round trip times, weighted by how many responses each had. */

@@ -42,6 +42,7 @@ export class Health {
   #recheck: Timer | undefined;
   #isStopped = false;
   #succeededAtMs = Number.NEGATIVE_INFINITY;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   #lastFailure: string | undefined;
 
   constructor(deps: HealthDeps) {
@@ -75,6 +76,11 @@ export class Health {
     return this.#deps.clock.nowMs() - this.#succeededAtMs;
   }
 
+  /** Milliseconds since the last failure; infinite without one. */
+  get sinceFailureMs(): number {
+    return this.#deps.clock.nowMs() - this.#failedAtMs;
+  }
+
   /** Milliseconds until it is probed, if it is waiting for that. */
   get retryInMs(): number | undefined {
     return this.#recheckAtMs === undefined
@@ -106,9 +112,9 @@ export class Health {
   /** No response in time, none that could be sent for, or garbage. */
   failed(reason: string): void {
     this.#failuresInARow++;
+    this.#failedAtMs = this.#deps.clock.nowMs();
     this.#lastFailure = reason;
-    const isWorking = this.#state === 'up' || this.#state === 'unknown';
-    if (isWorking && this.#failuresInARow >= this.#deps.options().failuresMax) {
+    if (this.#isWorking && this.#failuresInARow >= this.#deps.options().failuresMax) {
       this.#goDown(`${String(this.#failuresInARow)} failures in a row, the last: ${reason}`);
     }
   }
@@ -117,6 +123,12 @@ export class Health {
   probeFailed(reason: string): void {
     this.failed(reason);
     if (this.#state === 'down') this.#pause();
+  }
+
+  /** Others find it out, and a probe of ours brought nothing either: no more proof is needed. */
+  doubtConfirmed(reason: string): void {
+    this.failed(reason);
+    if (this.#isWorking) this.#goDown(`others find it out, and so does a probe: ${reason}`);
   }
 
   /** Another replica probes it: look again after the shortest pause, for what it found out. */
@@ -148,6 +160,10 @@ export class Health {
     this.#cancelRecheck();
   }
 
+  get #isWorking(): boolean {
+    return this.#state === 'up' || this.#state === 'unknown';
+  }
+
   #cancelRecheck(): void {
     this.#recheck?.cancel();
     this.#recheckAtMs = undefined;
@@ -161,6 +177,7 @@ export class Health {
 
   #goDown(reason: string): void {
     this.#errorsInARow = 0;
+    this.#failedAtMs = this.#deps.clock.nowMs();
     this.#enter('down', reason);
     this.#pause();
   }

@@ -29,6 +29,29 @@ export class Prober {
     });
   }
 
+  /**
+   * Others find an upstream out that is in here: unless it answered us after they failed, it is
+   * probed once, at once, and the result is believed. An answer to a query meanwhile outweighs a
+   * probe that brought nothing.
+   * @param sinceFailureMs since the newest failure of the others
+   */
+  verify(server: Server, sinceFailureMs: number): void {
+    const { health } = server;
+    const isOut = health.state === 'down' || health.state === 'loop';
+    if (this.#isStopped || isOut || this.#probes.has(server)) return;
+    if (health.sinceSuccessMs < sinceFailureMs) return;
+    const { clock } = this.#context;
+    const startedMs = clock.nowMs();
+    this.ask(server, this.#healthQuestion(), (result) => {
+      if (result === 'responded') {
+        health.succeeded();
+        server.publish(); // the others may be wrong about it
+      } else if (result !== 'exhausted' && health.sinceSuccessMs > clock.nowMs() - startedMs) {
+        health.doubtConfirmed(result);
+      }
+    });
+  }
+
   #probe(server: Server): void {
     this.ask(server, this.#healthQuestion(), (result) => {
       if (result === 'responded') server.health.succeeded();

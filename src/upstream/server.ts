@@ -3,6 +3,7 @@ import { responseCode, responseCodeName } from '../dns/codes.ts';
 import type { UpstreamContext } from './context.ts';
 import { Habits } from './habits.ts';
 import { Health } from './health.ts';
+import type { ServerView } from './health-board.ts';
 import { RoundTrip } from './round-trip.ts';
 import { formatServer } from '../base/server-address.ts';
 import type { ServerAddress } from '../base/server-address.ts';
@@ -35,7 +36,7 @@ export class Server {
       options: () => context.options.health,
       changed: (state, reason) => {
         context.observer.stateChanged(this.text, state, reason);
-        this.#publish();
+        this.publish();
       },
       recheck: (state) => recheck(this, state),
     });
@@ -98,16 +99,24 @@ export class Server {
 
   stop(): void {
     this.health.stop();
+    this.#context.healthBoard.withdraw(this.text);
   }
 
-  #publish(): void {
-    const { state, reason } = this.health;
-    this.#context.healthBoard.publish(this.text, {
+  /** Tells the other replicas how it is seen here. */
+  publish(): void {
+    this.#context.healthBoard.publish(this.text, () => this.#view());
+  }
+
+  #view(): ServerView {
+    const { state, reason, sinceSuccessMs, sinceFailureMs } = this.health;
+    return {
       state,
       reason,
       smoothedRttMs: this.roundTrip.smoothedMs,
       rttVariationMs: this.roundTrip.variationMs,
       responses: this.#responses,
-    });
+      sinceSuccessMs: Number.isFinite(sinceSuccessMs) ? sinceSuccessMs : undefined,
+      sinceFailureMs: Number.isFinite(sinceFailureMs) ? sinceFailureMs : undefined,
+    };
   }
 }

@@ -65,6 +65,10 @@ export class Upstreams {
     this.#context = this.#contextOf(deps);
     this.#attempts = new Attempts(this.#context);
     this.#prober = new Prober(this.#context);
+    deps.healthBoard.onDoubt((text, sinceFailureMs) => {
+      const server = this.#servers.get(text);
+      if (server !== undefined) this.#prober.verify(server, sinceFailureMs);
+    });
     this.#loops = new LoopDetector(deps.random, deps.observer, this.#prober);
     this.#hosts = new HostAddresses(deps.clock, deps.resolveHost ?? systemLookup, () => {
       const unknown = this.#assign();

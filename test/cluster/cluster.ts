@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly member?: TestMember;
   /** Any option by its path. */
   readonly set?: Settings;
+  /** Any option of one replica alone. */
+  readonly setEach?: (index: number) => Settings;
   /** A configuration file of all replicas, which may be changed and reloaded. */
   readonly file?: string;
   /** False: do not wait until the grid is connected. */
@@ -79,6 +81,7 @@ export class Cluster {
       'grid.replicaId': `r${String(index + 1)}`,
       ...(member === undefined ? {} : { 'grid.members': member.address }),
       ...this.#options.set,
+      ...this.#options.setEach?.(index),
       ...set,
     };
     return Object.entries(settings).flatMap(([path, value]) => ['--set', `${path}=${value}`]);

@@ -3,7 +3,14 @@ import { SimulatedCluster } from '../simulation/cluster.ts';
 import type { SimulatedReplica } from '../simulation/cluster.ts';
 
 const server = '192.0.2.53:53';
-const view = { reason: '', smoothedRttMs: undefined, rttVariationMs: undefined, responses: 0 };
+const view = {
+  reason: '',
+  smoothedRttMs: undefined,
+  rttVariationMs: undefined,
+  responses: 1,
+  sinceSuccessMs: 0,
+  sinceFailureMs: undefined,
+};
 
 /** What each of the replicas gets when all want to probe. */
 async function claims(cluster: SimulatedCluster): Promise<boolean[]> {
@@ -37,7 +44,7 @@ describe('the probe of an upstream that is out', () => {
   test('is for all when one of them found the upstream up', async () => {
     const cluster = await started();
     const [first] = cluster.replicas;
-    if (first !== undefined) boardOf(first).publish(server, { ...view, state: 'up' });
+    if (first !== undefined) boardOf(first).publish(server, () => ({ ...view, state: 'up' }));
     await cluster.clock.advance(500);
     expect((await claims(cluster)).slice(1)).toEqual([true, true]);
     await cluster.stop();

@@ -124,7 +124,14 @@ describe('the cluster as a replica sees it', () => {
     const a = await start('a');
     await start('b');
     await clock.advance(intervalMs);
-    const seen = { smoothedRttMs: 12.345, rttVariationMs: 1, responses: 3, reason: '' };
+    const seen = {
+      smoothedRttMs: 12.345,
+      rttVariationMs: 1,
+      responses: 3,
+      reason: '',
+      sinceSuccessMs: 5,
+      sinceFailureMs: undefined,
+    };
     const servers = new Map([['9.9.9.9:53', { state: 'up' as const, ...seen }]]);
     const view = clusterViewOf({
       replicaId: 'a',

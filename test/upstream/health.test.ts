@@ -186,30 +186,45 @@ describe('health of an upstream', () => {
 
 const answerNow = { answers: [addressRecord('www.example', '192.0.2.99')] };
 
-describe('the health board', () => {
-  class Board implements HealthBoard {
-    readonly published: { server: string; view: ServerView }[] = [];
-    readonly verdicts = new Map<string, 'up' | 'down' | 'unknown'>();
+/** What the others say, as the test wants it. */
+class Board implements HealthBoard {
+  readonly published: { server: string; view: ServerView }[] = [];
+  readonly verdicts = new Map<string, 'up' | 'down' | 'unknown'>();
 
-    publish(server: string, view: ServerView): void {
-      this.published.push({ server, view });
-    }
-
-    agreed(server: string): 'up' | 'down' | 'unknown' {
-      return this.verdicts.get(server) ?? 'unknown';
-    }
-
-    estimateMs(): undefined {
-      return undefined;
-    }
-
-    isOurs = true;
-
-    claimProbe(): Promise<boolean> {
-      return Promise.resolve(this.isOurs);
-    }
+  publish(server: string, view: () => ServerView): void {
+    this.published.push({ server, view: view() });
   }
 
+  withdraw(): void {}
+
+  doubt: (server: string, sinceFailureMs: number) => void = () => undefined;
+
+  onDoubt(listener: (server: string, sinceFailureMs: number) => void): void {
+    this.doubt = listener;
+  }
+
+  failureAgeMs = 0;
+
+  sinceFailureMs(): number {
+    return this.failureAgeMs;
+  }
+
+  agreed(server: string): 'up' | 'down' | 'unknown' {
+    return this.verdicts.get(server) ?? 'unknown';
+  }
+
+  estimateMs(): undefined {
+    return undefined;
+  }
+
+  isOurs = true;
+
+  claimProbe(): Promise<boolean> {
+    return Promise.resolve(this.isOurs);
+  }
+}
+
+describe('the health board', () => {
   test('leaves the probe of an upstream that is out to another replica, and looks again', async () => {
     const board = new Board();
     board.isOurs = false;
@@ -256,5 +271,67 @@ describe('the health board', () => {
     expect(await settle('two.example')).toMatchObject({ detail: a });
     await clock.advance(10_000);
     expect(await settle('three.example')).toMatchObject({ detail: b });
+  });
+
+  test('an own answer that is newer than all failures of the others outweighs them, however old', async () => {
+    const board = new Board();
+    const { settle, clock } = given({}, board);
+    await settle('one.example');
+    board.verdicts.set(a, 'down');
+    await clock.advance(60_000);
+    board.failureAgeMs = 61_000;
+    expect(await settle('two.example')).toMatchObject({ detail: a });
+    await clock.advance(60_000);
+    board.failureAgeMs = 59_000;
+    expect(await settle('three.example')).toMatchObject({ detail: b });
+  });
+});
+
+describe('an upstream that another replica finds out is probed once, at once', () => {
+  function doubted(changes: Parameters<typeof virtualWorld>[0] = {}) {
+    const board = new Board();
+    return { board, ...given({ servers: [a], ...changes }, board) };
+  }
+
+  test('and is out when it is silent, without a single query lost on it', async () => {
+    const { board, transport, clock } = doubted();
+    transport.scripts.set(a, mute);
+    board.doubt(a, 100);
+    board.doubt(a, 100); // one probe in flight, however many doubt it
+    await clock.advance(1000);
+    expect(transport.countOf(a)).toBe(1);
+    expect(stateOf(a)).toMatchObject({ state: 'down' });
+  });
+
+  test('and stays in when it answers, which the others are told', async () => {
+    const { board, transport, clock } = doubted();
+    transport.scripts.set(a, () => answerNow);
+    board.doubt(a, 100);
+    await clock.advance(100);
+    expect(stateOf(a)).toMatchObject({ state: 'up' });
+    expect(board.published.at(-1)).toMatchObject({ server: a, view: { sinceSuccessMs: 0 } });
+    board.doubt(a, 200); // of before our answer: nothing new
+    await clock.advance(100);
+    expect(transport.countOf(a)).toBe(1);
+    board.doubt(a, 10);
+    expect(transport.countOf(a)).toBe(2);
+  });
+
+  test('and stays in when it answers a query while the probe is lost', async () => {
+    const { board, transport, clock, settle } = doubted();
+    transport.scripts.set(a, ({ name }) => (name === '' ? undefined : answerNow));
+    board.doubt(a, 100);
+    await clock.advance(500);
+    await settle('www.example');
+    await clock.advance(1000);
+    expect(stateOf(a)).toMatchObject({ state: 'up' });
+  });
+
+  test('but not when no socket of ours was left: that says nothing of it', async () => {
+    const { board, transport, clock } = doubted();
+    transport.scripts.set(a, () => ({ broken: 'exhausted' }));
+    board.doubt(a, 100);
+    await clock.advance(1000);
+    expect(stateOf(a)).toMatchObject({ state: 'unknown' });
   });
 });

@@ -71,7 +71,10 @@ describe('the strategy fastest', () => {
       {
         healthBoard: {
           publish: () => {},
+          withdraw: () => {},
+          onDoubt: () => {},
           agreed: () => 'unknown',
+          sinceFailureMs: () => Number.POSITIVE_INFINITY,
           estimateMs: (server) => (server === a ? 80 : 3),
           claimProbe: () => Promise.resolve(true),
         },
