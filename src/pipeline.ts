@@ -36,6 +36,8 @@ export interface UpperStages {
   readonly admit: Stage;
   /** Special-use names. */
   readonly local: Stage;
+  /** Names on lists. */
+  readonly filter: Stage;
   /** L1: fresh, stale, or the memory of a failure. */
   readonly recall: Stage;
   /** One fetch per question in this process. */
@@ -69,9 +71,10 @@ export interface WholePipeline extends Pipeline {
 }
 
 export function buildPipeline(stages: Stages): WholePipeline {
-  const { observe, admit, local, recall, flight, keep, sharedCache, lease, forward } = stages;
+  const { observe, admit, local, filter, recall, flight, keep } = stages;
+  const { sharedCache, lease, forward } = stages;
   const fetch = chainStages([flight, keep, sharedCache, lease], endOf(forward));
-  const resolve = chainStages([observe, admit, local, recall], fetch);
+  const resolve = chainStages([observe, admit, local, filter, recall], fetch);
   const ask = chainStages([admit, recall], fetch);
   return { resolve, fetch, ask };
 }
@@ -80,9 +83,9 @@ export function buildPipeline(stages: Stages): WholePipeline {
 export function buildWorkerPipeline(
   stages: UpperStages & { readonly askPrimary: Stage },
 ): Pipeline {
-  const { observe, admit, local, recall, flight, keep, askPrimary } = stages;
+  const { observe, admit, local, filter, recall, flight, keep, askPrimary } = stages;
   const fetch = chainStages([flight, keep], endOf(askPrimary));
-  return { resolve: chainStages([observe, admit, local, recall], fetch), fetch };
+  return { resolve: chainStages([observe, admit, local, filter, recall], fetch), fetch };
 }
 
 function endOf(last: Stage): Next {

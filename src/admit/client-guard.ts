@@ -3,7 +3,7 @@ import { parseNetwork } from '../base/network.ts';
 import { clientVerdict } from '../query/client-verdict.ts';
 import type { ClientVerdict } from '../query/client-verdict.ts';
 import type { Transport } from '../query/query.ts';
-import { AddressSet } from './address-set.ts';
+import { AddressSet } from '../base/address-set.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RateLimitPolicy } from './rate-limit.ts';
 

@@ -13,6 +13,7 @@ import { RecallStage } from '../cache/recall-stage.ts';
 import { changedPaths } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
+import { FilterStage } from '../filter/filter-stage.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
 import { HotPath } from '../listen/hot-path.ts';
 import { Responder } from '../listen/responder.ts';
@@ -25,6 +26,7 @@ import type { CacheFigures } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
 import { ObserveStage } from '../telemetry/observe-stage.ts';
 import { QueryLog } from '../telemetry/query-log.ts';
+import { FilterLoading, optionsOf } from './filter-loading.ts';
 
 export interface AnsweringDependencies {
   readonly clock: Clock;
@@ -49,6 +51,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly arrivals: ArrivalCounters;
   readonly clientGuard: ClientGuard;
   readonly cache: AnswerCache;
+  readonly filter: FilterLoading;
   readonly flight: FlightStage;
   readonly queryLog: QueryLog;
   readonly hotPath: HotPath;
@@ -71,11 +74,21 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#failures = new FailureCache(config.cache);
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
     this.#local = new LocalStage(localOptions(config));
+    const filter = new FilterStage(optionsOf(config.filter));
+    this.cache.setMarks(filter);
+    this.filter = new FilterLoading(config.filter, {
+      clock,
+      log,
+      stage: filter,
+      cache: this.cache,
+      seed: seedFrom(random),
+    });
     this.flight = new FlightStage(config.listen.queriesInFlightMax);
     this.pipeline = joinStages({
       observe: this.#observeStage(clock, log),
       admit: new AdmitStage(probes),
       local: this.#local,
+      filter,
       recall: this.#recall,
       flight: this.flight,
       keep: new KeepStage(this.cache, this.#failures, clock),
@@ -90,6 +103,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   /** Takes over what may change while running; entries stay, see {@link forgetOutdated}. */
   setOptions(config: Config): void {
     this.clientGuard.setPolicy(config.clients);
+    void this.filter.reconfigure(config.filter); // never rejects; the lists in use hold until then
     this.queryLog.configure(config.log.queries);
     this.cache.setPrefetch(config.cache.prefetch);
     this.#failures.setPolicy(config.cache);

@@ -7,6 +7,7 @@ import type { Bulletins, Flush } from '../cache/bulletins.ts';
 import type { SharedCache } from '../cache/shared-cache.ts';
 import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
 import type { Config } from '../config/schema.ts';
+import type { FilterLoading } from './filter-loading.ts';
 import type { FlightStage } from '../flight/flight-stage.ts';
 import type { Lease } from '../flight/lease.ts';
 import { LeaseStage } from '../flight/lease-stage.ts';
@@ -96,6 +97,10 @@ export class Resolver {
 
   get cache(): AnswerCache {
     return this.#answering.cache;
+  }
+
+  get filter(): FilterLoading {
+    return this.#answering.filter;
   }
 
   get flight(): FlightStage {

@@ -72,6 +72,21 @@ export class ListenFailed extends HeimdallError {
   override readonly code = 'listen_failed';
 }
 
+/** A call of the system failed; `code` is that of the system, such as `EADDRINUSE`. */
+export class SystemCallFailed extends HeimdallError {
+  override readonly code: string;
+
+  constructor(call: string, code: string) {
+    super(`${call}: ${code}`);
+    this.code = code;
+  }
+}
+
+/** A transport that was asked for by name cannot be used on this machine; the message says why. */
+export class TransportUnavailable extends HeimdallError {
+  override readonly code = 'transport_unavailable';
+}
+
 /** A member of the grid cannot be fetched or started; the message says what to do about it. */
 export class MemberStartFailed extends HeimdallError {
   override readonly code = 'member_start_failed';
@@ -80,6 +95,11 @@ export class MemberStartFailed extends HeimdallError {
 /** A snapshot file is damaged, foreign, of another version or from the future. */
 export class SnapshotRefused extends HeimdallError {
   override readonly code = 'snapshot_refused';
+}
+
+/** A list of names cannot be read, or is larger than allowed; the lists in use stay. */
+export class ListRefused extends HeimdallError {
+  override readonly code = 'list_refused';
 }
 
 /** The admin API of a replica cannot be reached, or refused the call. */

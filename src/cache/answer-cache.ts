@@ -4,6 +4,8 @@ import type { Answer } from '../dns/answer.ts';
 import { isAtOrBelow } from '../dns/name.ts';
 import { decodeKey, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
 import type { AnswerStore, StoreFigures } from './answer-store.ts';
+import { NoStageMarks } from './stage-marks.ts';
+import type { StageMarks } from './stage-marks.ts';
 import type { StoredEntry } from './stored-entry.ts';
 
 /** What L1 has for a question. */
@@ -39,6 +41,7 @@ export class AnswerCache {
   readonly #store: AnswerStore;
   #prefetch: PrefetchPolicy;
   #refreshDue: RefreshDue = ignoreRefresh;
+  #marks: StageMarks = new NoStageMarks();
   /** Whether the entry served last had the AD bit to show. */
   lastAuthenticData = false;
 
@@ -55,6 +58,19 @@ export class AnswerCache {
     this.#prefetch = policy;
   }
 
+  /** Sets who marks entries; those that are here already are marked by {@link remark}. */
+  setMarks(marks: StageMarks): void {
+    this.#marks = marks;
+  }
+
+  /** Marks all entries anew, in slices; the cache may change between two of them. */
+  *remark(entriesMax: number): Generator<void> {
+    for (const slice of this.#store.slices(entriesMax)) {
+      for (const entry of slice) this.#mark(entry);
+      yield;
+    }
+  }
+
   onRefreshDue(task: RefreshDue): void {
     this.#refreshDue = task;
   }
@@ -63,7 +79,7 @@ export class AnswerCache {
    * Copies the fresh answer to the key `key[0, keyLength)` to `out` at `outStart`, TTLs counted
    * down. `key` is scratch of the caller: its type may be changed.
    * @returns the length, or 0 when there is none, or it has more than `bytesMax` octets, or
-   *   carries extended errors: all that is for the stages
+   *   carries extended errors, or is marked: all that is for the stages
    */
   // oxlint-disable-next-line max-params -- hot path: an object for the arguments would be garbage per hit
   serve(
@@ -83,7 +99,8 @@ export class AnswerCache {
     }
     const remainingMs = store.expiresAtMs(entry) - nowMs;
     const length = store.answerLength(entry);
-    if (remainingMs <= 0 || length > bytesMax || store.hasErrors(entry)) return 0;
+    if (remainingMs <= 0 || length > bytesMax) return 0;
+    if (store.hasErrors(entry) || store.isForStages(entry)) return 0;
     this.#use(entry, remainingMs);
     store.copyAnswer(entry, nowMs, out, outStart);
     this.lastAuthenticData = store.isAuthenticData(entry);
@@ -112,10 +129,10 @@ export class AnswerCache {
     const forAllTypes = nxdomainKey(key);
     if (isPlainNxdomain(answer)) {
       this.#store.delete(key, key.length);
-      return this.#store.put(forAllTypes, answer, nowMs, ageSeconds);
+      return this.restore(forAllTypes, answer, nowMs, ageSeconds);
     }
     this.#store.delete(forAllTypes, forAllTypes.length);
-    return this.#store.put(key, answer, nowMs, ageSeconds);
+    return this.restore(key, answer, nowMs, ageSeconds);
   }
 
   /** The refresh of a key failed: a later hit may ask for it again. */
@@ -181,7 +198,17 @@ export class AnswerCache {
 
   /** Puts an entry back as a snapshot had it, expired or not; TTLs were right `ageSeconds` ago. */
   restore(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
-    return this.#store.put(key, answer, nowMs, ageSeconds);
+    if (!this.#store.put(key, answer, nowMs, ageSeconds)) return false;
+    if (this.#marks.needsStages(decodeKey(key).question.name, answer)) {
+      this.#store.setForStages(this.#store.find(key, key.length), true);
+    }
+    return true;
+  }
+
+  #mark(entry: number): void {
+    const { key, answer } = this.#store.read(entry);
+    const { name } = decodeKey(key).question;
+    this.#store.setForStages(entry, this.#marks.needsStages(name, answer));
   }
 
   /** The answer of a key or the NXDOMAIN of its name: the fresh one, else the one fetched last. */

@@ -94,6 +94,16 @@ export class AnswerStore {
     return this.#arena.errorsLength(entry) > 0;
   }
 
+  /** Whether only the stages may serve it. */
+  isForStages(entry: number): boolean {
+    return (this.#arena.flags(entry) & layout.flagForStages) !== 0;
+  }
+
+  setForStages(entry: number, isForStages: boolean): void {
+    const others = this.#arena.flags(entry) & ~layout.flagForStages;
+    this.#arena.setFlags(entry, isForStages ? others | layout.flagForStages : others);
+  }
+
   isAuthenticData(entry: number): boolean {
     return (this.#arena.flags(entry) & layout.flagAuthenticData) !== 0;
   }

@@ -41,6 +41,9 @@ export const flagDead = 0x10;
 /** No entry: the rest of the ring up to its end, too short for the entry that came. */
 export const flagPadding = 0x20;
 
+/** Not for the hot path: what becomes of the answer depends on who asks. */
+export const flagForStages = 0x40;
+
 /** The kinds in the order of their number. */
 export const answerKinds: readonly AnswerKind[] = ['positive', 'nodata', 'nxdomain'];
 

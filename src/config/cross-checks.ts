@@ -78,16 +78,44 @@ function tokenConflicts({ http }: Config): Conflict[] {
     : [];
 }
 
+function filterConflicts({ filter }: Config): Conflict[] {
+  const names = filter.lists.map(({ name }) => name);
+  const unknown = (lists: readonly string[], path: readonly PropertyKey[]): Conflict[] =>
+    lists.flatMap((name, index) =>
+      names.includes(name)
+        ? []
+        : [{ path: [...path, index], message: `found ${name}; allowed are names of filter.lists` }],
+    );
+  return [
+    ...repeated(names).map((index) => ({
+      path: ['filter', 'lists', index, 'name'],
+      message: `found ${String(names[index])} twice`,
+    })),
+    ...filter.lists.flatMap(({ answer, addresses }, index) =>
+      answer === 'addresses' && addresses.length === 0
+        ? [{ path: ['filter', 'lists', index, 'addresses'], message: 'found none; one is needed' }]
+        : [],
+    ),
+    ...unknown(filter.defaultLists ?? [], ['filter', 'defaultLists']),
+    ...filter.groups.flatMap(({ lists }, index) =>
+      unknown(lists, ['filter', 'groups', index, 'lists']),
+    ),
+  ];
+}
+
 /** Everything that each option allows and that does not fit together. */
 export function crossCheck(
   config: Config,
   locate: (path: readonly PropertyKey[]) => Place,
 ): ConfigProblem[] {
-  return [...orderConflicts(config), ...repetitionConflicts(config), ...tokenConflicts(config)].map(
-    ({ path, message }) => ({
-      ...locate(path),
-      path: formatPath(path),
-      message,
-    }),
-  );
+  return [
+    ...orderConflicts(config),
+    ...repetitionConflicts(config),
+    ...tokenConflicts(config),
+    ...filterConflicts(config),
+  ].map(({ path, message }) => ({
+    ...locate(path),
+    path: formatPath(path),
+    message,
+  }));
 }

@@ -119,6 +119,7 @@ export const optionByPath: ReadonlyMap<string, Option> = new Map(
 
 /** Paths, or the beginnings of paths, that take effect only when the process starts. */
 const restartPrefixes = [
+  'workers',
   'listen.',
   'http.address',
   'cache.maxBytes',

@@ -3,8 +3,10 @@ import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
+import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
+import { workers } from './schema-workers.ts';
 import { flag, integer, parsedText, share, size } from './values.ts';
 
 const listenAddress = parsedText(
@@ -21,6 +23,10 @@ const httpAddress = parsedText(
 );
 
 const udp = z.strictObject({
+  transport: z.enum(['auto', 'batched', 'dgram']).default('auto').meta({
+    description:
+      'How UDP is taken: in batches by recvmmsg and sendmmsg, or one by one; auto takes batches where they work.',
+  }),
   receiveBufferBytes: size('Kernel buffer for queries that wait to be read.', {
     min: 64 * 1024,
     max: 1024 ** 3,
@@ -146,6 +152,7 @@ const reload = z.strictObject({
 
 /** Everything that can be configured. Sections that are left out take their defaults. */
 export const configSchema = z.strictObject({
+  workers,
   listen: listen.prefault({}),
   clients: clientsSchema.prefault({}),
   http: http.prefault({}),
@@ -156,6 +163,7 @@ export const configSchema = z.strictObject({
     .meta({ description: 'Domains that have resolvers of their own; the longest suffix wins.' }),
   cache: cacheSchema.prefault({}),
   local: local.prefault({}),
+  filter: filterSchema.prefault({}),
   grid: gridSchema.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),

@@ -4,7 +4,8 @@ import type { Question } from '../dns/question.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
-import { negativeOutcome, positiveOutcome } from './local-answer.ts';
+import { negativeOutcome, positiveOutcome } from '../query/local-answer.ts';
+import type { LocalOrigin } from '../query/local-answer.ts';
 import { specialZones } from './special-names.ts';
 import type { SpecialNameSwitches, SpecialZone } from './special-names.ts';
 
@@ -21,6 +22,8 @@ export interface LocalOptions {
 
 const loopbackV4 = Buffer.from([127, 0, 0, 1]);
 const loopbackV6 = Buffer.concat([Buffer.alloc(15), Buffer.from([1])]);
+/** How long clients may keep local answers; RFC 6303 section 3 uses three hours. */
+const localTtlSeconds = 10_800;
 /** CPU and OS of the HINFO record that stands for "no answer to ANY" (RFC 8482 section 4.2). */
 const anyRefused = Buffer.from('\u0007RFC8482\u0000', 'latin1');
 
@@ -77,12 +80,12 @@ function specialOutcome(question: Question, zone: SpecialZone): Outcome | undefi
   const detail = `special name ${formatName(apex)}`;
   switch (treatment) {
     case 'nonexistent':
-      return negativeOutcome(question, 'nxdomain', apex, detail);
+      return negativeOutcome(question, 'nxdomain', apex, originOf(detail));
     case 'empty':
-      return negativeOutcome(question, isApex ? 'nodata' : 'nxdomain', apex, detail);
+      return negativeOutcome(question, isApex ? 'nodata' : 'nxdomain', apex, originOf(detail));
     case 'discovery': {
       const exists = isApex || isDiscoveryName(question.name, apex);
-      return negativeOutcome(question, exists ? 'nodata' : 'nxdomain', apex, detail);
+      return negativeOutcome(question, exists ? 'nodata' : 'nxdomain', apex, originOf(detail));
     }
     case 'loopback':
       return loopbackOutcome(question, apex, detail);
@@ -102,10 +105,19 @@ function loopbackOutcome(question: Question, apex: Buffer, detail: string): Outc
     [recordType.AAAA as number, loopbackV6],
   ]);
   const octets = addresses.get(type);
-  if (octets === undefined) return negativeOutcome(question, 'nodata', apex, detail);
-  return positiveOutcome(question, type, [{ octets }], detail);
+  if (octets === undefined) return negativeOutcome(question, 'nodata', apex, originOf(detail));
+  return positiveOutcome(question, type, [[{ octets }]], originOf(detail));
 }
 
 function anyOutcome(question: Question): Outcome {
-  return positiveOutcome(question, recordType.HINFO, [{ octets: anyRefused }], 'minimal ANY');
+  return positiveOutcome(
+    question,
+    recordType.HINFO,
+    [[{ octets: anyRefused }]],
+    originOf('minimal ANY'),
+  );
+}
+
+function originOf(detail: string): LocalOrigin {
+  return { layer: 'local', detail, ttlSeconds: localTtlSeconds, extendedErrors: [] };
 }

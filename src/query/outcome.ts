@@ -2,7 +2,7 @@ import type { AgedAnswer, Answer } from '../dns/answer.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 
 /** The layer that settled a query: a label value of metrics, and what `heimdall query` shows. */
-export type Layer = 'admit' | 'local' | 'l1' | 'stale' | 'l2' | 'upstream' | 'failure';
+export type Layer = 'admit' | 'local' | 'filter' | 'l1' | 'stale' | 'l2' | 'upstream' | 'failure';
 
 /** What became of a query. Stages return it; nothing is thrown for bad news. */
 export type Outcome =
@@ -27,6 +27,11 @@ export type Outcome =
       readonly extendedErrors: readonly ExtendedError[];
       readonly layer: Layer;
       readonly detail?: string;
+      /**
+       * The upstreams asked, where none of them responded at all; none at all where none was asked.
+       * Such a failure may be that of this replica's own network.
+       */
+      readonly silent?: readonly string[];
     }
   | { readonly kind: 'drop'; readonly reason: string };
 

@@ -14,6 +14,7 @@ export const layers: readonly Layer[] = [
   'local',
   'admit',
   'failure',
+  'filter',
 ];
 /** Index of {@link layers}: the layer of the hot path. */
 export const layerL1 = 0;
@@ -82,8 +83,8 @@ export class QueryCounters {
     add(this.responses, transportIndex * countedCodes + Math.min(code, countedCodes - 1), 1);
   }
 
-  /** The time from arrival to response. */
-  observeDuration(layerIndex: number, seconds: number): void {
+  /** The time from arrival to response, of so many queries. */
+  observeDuration(layerIndex: number, seconds: number, count = 1): void {
     let bucket = 0;
     while (
       bucket < durationBoundsSeconds.length &&
@@ -91,8 +92,8 @@ export class QueryCounters {
     ) {
       bucket++;
     }
-    add(this.durationBuckets, layerIndex * (durationBoundsSeconds.length + 1) + bucket, 1);
-    add(this.durationSums, layerIndex, seconds);
+    add(this.durationBuckets, layerIndex * (durationBoundsSeconds.length + 1) + bucket, count);
+    add(this.durationSums, layerIndex, seconds * count);
   }
 
   /** How many queries each layer settled. */

@@ -47,6 +47,21 @@ export interface SnapshotFigures {
   readonly entries: number;
 }
 
+/** Lists of names that are answered here. */
+export interface FilterFigures {
+  /** Queries blocked, by list. */
+  readonly blocked: Totals;
+  /** Rules by list. */
+  readonly rules: Totals;
+  /** Different names of all lists. */
+  readonly names: number;
+  readonly sizeBytes: number;
+  /** By result. */
+  readonly loads: Totals;
+  /** Unix time in milliseconds; undefined before the first one. */
+  readonly lastSuccessWallMs: number | undefined;
+}
+
 /** Questions being fetched. */
 export interface FlightFigures {
   readonly inProgress: number;

@@ -12,12 +12,14 @@ import type { ArrivalCounters } from './arrival-counters.ts';
 import type {
   BuildFigures,
   CacheFigures,
+  FilterFigures,
   FlightFigures,
   LogFigures,
   SnapshotFigures,
   Totals,
   UpstreamFigures,
 } from './figures.ts';
+import { filterSources } from './filter-sources.ts';
 import { gridSources } from './grid-sources.ts';
 import type { GridSource } from './grid-sources.ts';
 import type { HttpCounters } from './http-counters.ts';
@@ -28,6 +30,8 @@ import { byLabel, histogramSamples, optional, plain } from './sample.ts';
 import type { Sample, Sources, SourcesOf } from './sample.ts';
 import type { UpstreamCounters } from './upstream-counters.ts';
 import { upstreamSources } from './upstream-sources.ts';
+import { workerSources } from './workers-figures.ts';
+import type { WorkersFigures } from './workers-figures.ts';
 
 /** Everything that metrics are read from. Functions are called at each scrape. */
 export interface Figures {
@@ -40,6 +44,7 @@ export interface Figures {
   readonly cache: () => CacheFigures;
   /** Undefined where no snapshots are kept. */
   readonly snapshot: () => SnapshotFigures | undefined;
+  readonly filter: () => FilterFigures;
   readonly flights: () => FlightFigures;
   readonly reloads: ResultCounter;
   readonly readiness: Readiness;
@@ -48,6 +53,8 @@ export interface Figures {
   readonly build: BuildFigures;
   /** Undefined where there is no grid. */
   readonly grid?: GridSource | undefined;
+  /** Undefined where one process does all. */
+  readonly workers?: WorkersFigures | undefined;
 }
 
 /** Ties every metric of the table to where its value is; the compiler misses none. */
@@ -57,8 +64,10 @@ export function metricSources(figures: Figures): Sources {
     ...upstreamSources(figures.upstreamCounters, figures.upstreams),
     ...cacheSources(figures.cache),
     ...snapshotSources(figures.snapshot),
+    ...filterSources(figures.filter),
     ...processSources(figures),
     ...gridSources(figures.grid),
+    ...workerSources(figures.workers),
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
     heimdall_flights_refused_total: () => plain(figures.flights().refused),

@@ -13,10 +13,12 @@ export class UdpClient {
   readonly #server: SocketAddress;
   #taken = 0;
 
-  constructor(server: SocketAddress) {
+  /** @param from the address to ask from; the system chooses one where it is left out */
+  constructor(server: SocketAddress, from?: string) {
     this.#server = server;
     this.#socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
     this.#socket.on('message', (message) => this.received.push(message));
+    if (from !== undefined) this.#socket.bind(0, from);
   }
 
   send(octets: Buffer): void {

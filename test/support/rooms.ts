@@ -9,7 +9,8 @@ export interface Room {
 }
 
 const stageImports = ['base', 'dns', 'query'];
-const stageRooms = ['listen', 'admit', 'local', 'cache', 'flight', 'upstream'];
+const socketImports = [...stageImports, 'datagram'];
+const stageRooms = ['listen', 'admit', 'local', 'filter', 'cache', 'flight', 'upstream'];
 
 function stage(...packages: string[]): Room {
   return { imports: stageImports, types: [], packages };
@@ -19,12 +20,22 @@ export const rooms: Readonly<Record<string, Room>> = {
   base: { imports: [], types: [], packages: ['node:crypto', 'node:fs', 'node:net'] },
   dns: { imports: ['base'], types: [], packages: ['dns-packet'] },
   query: { imports: ['base', 'dns'], types: [], packages: [] },
-  listen: stage('node:dgram', 'node:http2', 'node:net', 'node:tls'),
+  datagram: { imports: ['base'], types: [], packages: ['koffi', 'node:util'] },
+  listen: {
+    imports: socketImports,
+    types: [],
+    packages: ['node:dgram', 'node:http2', 'node:net', 'node:tls'],
+  },
   admit: stage(),
   local: stage(),
+  filter: stage('node:fs/promises', 'node:string_decoder', 'node:url'),
   cache: stage('node:crypto', 'node:fs/promises', 'node:path'),
   flight: stage(),
-  upstream: stage('node:dgram', 'node:dns/promises', 'node:http2', 'node:net', 'node:tls'),
+  upstream: {
+    imports: socketImports,
+    types: [],
+    packages: ['node:dgram', 'node:dns/promises', 'node:http2', 'node:net', 'node:tls'],
+  },
   grid: {
     imports: ['base', 'dns'],
     types: ['query', ...stageRooms, 'telemetry'],
@@ -41,7 +52,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:fs/promises'],
   },
   assembly: {
-    imports: [...stageImports, ...stageRooms, 'grid', 'telemetry', 'config', 'pipeline.ts'],
+    imports: [...socketImports, ...stageRooms, 'grid', 'telemetry', 'config', 'pipeline.ts'],
     types: [],
     packages: ['node:fs', 'node:fs/promises', 'node:os', 'node:path'],
   },

@@ -1,6 +1,6 @@
-import { uint32At } from '../base/bytes.ts';
-import { lastOctets } from '../base/network.ts';
-import type { Network } from '../base/network.ts';
+import { uint32At } from './bytes.ts';
+import { lastOctets } from './network.ts';
+import type { Network } from './network.ts';
 
 /** Words of 32 bits in an address of each family. */
 const wordsV4 = 1;

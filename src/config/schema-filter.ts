@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
+import { MalformedAddress } from '../base/errors.ts';
+import { parseNetwork } from '../base/network.ts';
+import { integer, parsedText, size } from './values.ts';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
+  .meta({ 'x-allowed': 'lower-case letters, digits, "-" and "_", at most 63' });
+
+const network = parsedText('an IP address or a network, such as "10.0.0.0/8"', (text) => {
+  parseNetwork(text);
+  return text.toLowerCase();
+});
+
+const address = parsedText('an IP address', (text) => {
+  const length = text.includes('%') ? 0 : writeAddress(text, new Uint8Array(addressLengthMax));
+  if (length === 0) throw new MalformedAddress(`"${text}" is no IP address`);
+  return text;
+});
+
+const list = z.strictObject({
+  name: name.meta({ description: 'What metrics, logs and groups call it.' }),
+  files: z.array(z.string().min(1)).min(1).meta({ description: 'The files that make the list.' }),
+  format: z.enum(['auto', 'hosts', 'domains', 'wildcard', 'adblock']).default('auto').meta({
+    description: 'Form of the files; auto takes each line for what it looks like.',
+  }),
+  action: z.enum(['block', 'allow']).default('block').meta({
+    description: 'Block these names, or let them through whatever other lists say.',
+  }),
+  answer: z.enum(['zero', 'nxdomain', 'nodata', 'refused', 'addresses']).default('zero').meta({
+    description: 'The answer to a blocked name: 0.0.0.0 and ::, or as it says.',
+  }),
+  addresses: z.array(address).prefault([]).meta({
+    description: 'The addresses of the answer `addresses`.',
+  }),
+});
+
+const group = z.strictObject({
+  name: name.meta({ description: 'What it is called.' }),
+  clients: z.array(network).min(1).meta({
+    description: 'Networks of its clients; the first group with a client has it.',
+  }),
+  lists: z.array(name).meta({ description: 'The lists that hold for it.' }),
+});
+
+/** Which names are answered here because they are on a list. */
+export const filterSchema = z.strictObject({
+  lists: z.array(list).max(16).prefault([]).meta({
+    description: 'Block lists and allow lists; of several that block a name the first one answers.',
+  }),
+  groups: z.array(group).max(1000).prefault([]).meta({
+    description: 'Clients for whom other lists hold than for the rest.',
+  }),
+  defaultLists: z.array(name).exactOptional().meta({
+    description: 'The lists for clients of no group; all, if it is left out.',
+    'x-allowed': 'names of lists',
+  }),
+  ttlSeconds: integer('How long clients may keep the answer to a blocked name.', {
+    min: 0,
+    max: 86_400,
+    fallback: 60,
+  }),
+  reloadIntervalMs: integer('How often the files are looked at for changes; 0 is never.', {
+    min: 0,
+    max: 86_400_000,
+    fallback: 60_000,
+  }),
+  rulesMax: integer('Names on all lists together.', {
+    min: 1,
+    max: 50_000_000,
+    fallback: 5_000_000,
+  }),
+  fileBytesMax: size('Largest file of a list.', {
+    min: 1024,
+    max: 4 * 1024 ** 3,
+    fallback: '256MiB',
+  }),
+});

@@ -1,0 +1,120 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { describeError, ListRefused } from '../base/errors.ts';
+import { ListParser } from './list-parser.ts';
+import type { ListFormat } from './list-parser.ts';
+import { exceptionShift, NameTable } from './name-table.ts';
+
+/** One list as it is configured. */
+export interface ListSource {
+  readonly name: string;
+  /** Files, in the order given; all of them make the list. */
+  readonly files: readonly string[];
+  readonly format: ListFormat;
+}
+
+/** What became of a list. */
+export interface ListReport {
+  readonly name: string;
+  /** Rules that were taken over. */
+  readonly rules: number;
+  /** Lines without a rule that a resolver can follow. */
+  readonly skipped: number;
+  /** Why it could not be read to its end. */
+  readonly error?: ListRefused;
+}
+
+export interface ListBounds {
+  /** Rules of all lists together. */
+  readonly rulesMax: number;
+  /** Octets of one file. */
+  readonly fileBytesMax: number;
+}
+
+/** Read and parsed at a time: about a millisecond, between which answers go out. */
+const chunkBytes = 32 * 1024;
+/** A line that has not ended by then is no rule. */
+const lineLengthMax = 4096;
+
+/**
+ * Reads all lists into a new table, in pieces between which everything else goes on. A file that
+ * cannot be read or is too large ends its list, too many rules end all: the reports say so.
+ */
+export async function loadLists(
+  sources: readonly ListSource[],
+  bounds: ListBounds,
+  seed: number,
+): Promise<{ readonly table: NameTable; readonly reports: readonly ListReport[] }> {
+  const table = new NameTable(seed);
+  const reports: ListReport[] = [];
+  for (const [index, source] of sources.entries()) {
+    reports.push(await loadList(source, index, table, bounds));
+  }
+  return { table, reports };
+}
+
+async function loadList(
+  { name, files, format }: ListSource,
+  index: number,
+  table: NameTable,
+  bounds: ListBounds,
+): Promise<ListReport> {
+  const counts = { rules: 0, skipped: 0 };
+  const parser = new ListParser(format, {
+    rule: (octets, scope, isException) => {
+      if (table.size >= bounds.rulesMax) {
+        throw new ListRefused(
+          `list ${name}: all lists have more than ${String(bounds.rulesMax)} rules`,
+        );
+      }
+      table.add(octets, 1 << (isException ? index + exceptionShift : index), scope);
+      counts.rules++;
+    },
+    skipped: () => counts.skipped++,
+  });
+  try {
+    for (const path of files) await readLines(path, bounds, parser);
+    return { name, ...counts };
+  } catch (error) {
+    if (error instanceof ListRefused) return { name, ...counts, error };
+    throw error;
+  }
+}
+
+async function readLines(
+  path: string,
+  { fileBytesMax }: ListBounds,
+  parser: ListParser,
+): Promise<void> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    const { size } = await file.stat();
+    if (size > fileBytesMax) {
+      throw new ListRefused(
+        `${path} has ${String(size)} octets, allowed are ${String(fileBytesMax)}`,
+      );
+    }
+    await parseLines(file, parser);
+  } catch (error) {
+    if (error instanceof ListRefused) throw error;
+    throw new ListRefused(`${path} cannot be read: ${describeError(error)}`, { cause: error });
+  } finally {
+    await file?.close();
+  }
+}
+
+async function parseLines(file: FileHandle, parser: ListParser): Promise<void> {
+  const chunk = Buffer.allocUnsafe(chunkBytes);
+  const decoder = new StringDecoder('utf8');
+  let begun = '';
+  for (;;) {
+    const { bytesRead } = await file.read(chunk, 0, chunkBytes);
+    const text = bytesRead === 0 ? decoder.end() : decoder.write(chunk.subarray(0, bytesRead));
+    const lines = (begun + text).split('\n');
+    begun = bytesRead === 0 ? '' : (lines.pop() ?? '').slice(0, lineLengthMax);
+    for (const line of lines) parser.line(line);
+    if (bytesRead === 0) return;
+  }
+}

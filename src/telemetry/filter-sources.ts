@@ -1,0 +1,18 @@
+import type { FilterFigures } from './figures.ts';
+import { byLabel, optional, plain } from './sample.ts';
+import type { SourcesOf } from './sample.ts';
+
+/** The lists of names that are answered here. */
+export function filterSources(filter: () => FilterFigures): SourcesOf<'heimdall_filter_'> {
+  return {
+    heimdall_filter_blocked_total: () => byLabel('list', Object.entries(filter().blocked)),
+    heimdall_filter_rules: () => byLabel('list', Object.entries(filter().rules)),
+    heimdall_filter_names: () => plain(filter().names),
+    heimdall_filter_bytes: () => plain(filter().sizeBytes),
+    heimdall_filter_loads_total: () => byLabel('result', Object.entries(filter().loads)),
+    heimdall_filter_last_success_timestamp_seconds: () => {
+      const wallMs = filter().lastSuccessWallMs;
+      return optional(wallMs === undefined ? undefined : wallMs / 1000);
+    },
+  };
+}
