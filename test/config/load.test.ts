@@ -84,10 +84,19 @@ describe('precedence', () => {
   });
 });
 
+/** What options allow that do not take what others of their kind do. */
+const textOf = new Map([
+  ['grid.entryKeys', '[{id: 1, secret: sixteen-characters}]'],
+  ['grid.replicaId', 'replica-1'],
+  ['filter.lists', '[{name: ads, files: [/etc/ads]}]'],
+  ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
+  ['filter.defaultLists', ''],
+]);
+
 /** Text that the option allows. */
 function textFor({ path, kind, fallback }: Option): string {
-  if (path === 'grid.entryKeys') return '[{id: 1, secret: sixteen-characters}]';
-  if (path === 'grid.replicaId') return 'replica-1';
+  const special = textOf.get(path);
+  if (special !== undefined) return special;
   if (kind === 'structure') return '[{suffix: a.example, servers: [192.0.2.1]}]';
   if (kind === 'list') return path === 'listen.addresses' ? '127.0.0.1:53,[::1]:53' : '192.0.2.1';
   return typeof fallback === 'string'
@@ -254,7 +263,7 @@ describe('keys and syntax', () => {
       'routes[0].suffx',
       'routes[0].suffix?',
     ],
-    ['wholly_different: 1', 'wholly_different', 'allowed are listen, clients, http, upstream'],
+    ['wholly_different: 1', 'wholly_different', 'allowed are workers, listen, clients, http'],
     ['__proto__: { a: 1 }', '__proto__', 'no known key'],
   ])('%s is an unknown key', (text, path, advice) => {
     const [problem] = problemsOf(() => load(text));
