@@ -138,11 +138,6 @@ async function stateOf(config: Config['filter']): Promise<string> {
 
 /** What the stage needs of the configuration. */
 export function optionsOf(config: Config['filter']): FilterOptions {
-  const { lists, groups, defaultLists, ttlSeconds } = config;
-  return {
-    lists,
-    groups,
-    ttlSeconds,
-    ...(defaultLists === undefined ? {} : { others: defaultLists }),
-  };
+  const { lists, groups, ttlSeconds } = config;
+  return { lists, groups, ttlSeconds };
 }

@@ -96,7 +96,6 @@ function filterConflicts({ filter }: Config): Conflict[] {
         ? [{ path: ['filter', 'lists', index, 'addresses'], message: 'found none; one is needed' }]
         : [],
     ),
-    ...unknown(filter.defaultLists ?? [], ['filter', 'defaultLists']),
     ...filter.groups.flatMap(({ lists }, index) =>
       unknown(lists, ['filter', 'groups', index, 'lists']),
     ),

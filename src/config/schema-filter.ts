@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import { MalformedAddress } from '../base/errors.ts';
 import { parseNetwork } from '../base/network.ts';
-import { integer, parsedText, size } from './values.ts';
+import { flag, integer, parsedText, size } from './values.ts';
 
 const name = z
   .string()
@@ -32,6 +32,7 @@ const list = z.strictObject({
   answer: z.enum(['zero', 'nxdomain', 'nodata', 'refused', 'addresses']).default('zero').meta({
     description: 'The answer to a blocked name: 0.0.0.0 and ::, or as it says.',
   }),
+  isDefault: flag('Whether it holds for clients of no group.', true),
   addresses: z.array(address).prefault([]).meta({
     description: 'The addresses of the answer `addresses`.',
   }),
@@ -52,10 +53,6 @@ export const filterSchema = z.strictObject({
   }),
   groups: z.array(group).max(1000).prefault([]).meta({
     description: 'Clients for whom other lists hold than for the rest.',
-  }),
-  defaultLists: z.array(name).exactOptional().meta({
-    description: 'The lists for clients of no group; all, if it is left out.',
-    'x-allowed': 'names of lists',
   }),
   ttlSeconds: integer('How long clients may keep the answer to a blocked name.', {
     min: 0,

@@ -11,6 +11,8 @@ export interface ListRule {
   readonly name: string;
   /** Whether the list blocks what it names, or lets it through whatever other lists say. */
   readonly action: 'block' | 'allow';
+  /** Whether it holds for clients of no group. */
+  readonly isDefault: boolean;
   readonly answer: FilterAnswer;
   /** For the answer `addresses`: IPv4 and IPv6 in text. */
   readonly addresses: readonly string[];
@@ -26,8 +28,6 @@ export interface FilterGroup {
 
 export interface FilterRules {
   readonly lists: readonly ListRule[];
-  /** For clients of no group: these lists; all where it is undefined. */
-  readonly others?: readonly string[];
   readonly groups: readonly FilterGroup[];
 }
 
@@ -52,7 +52,7 @@ export class FilterPolicy {
   readonly #allowing: number;
   readonly #octets = new Uint8Array(addressLengthMax);
 
-  constructor({ lists, groups, others }: FilterRules) {
+  constructor({ lists, groups }: FilterRules) {
     const maskOf = (names: readonly string[]): number =>
       lists.reduce((mask, { name }, index) => mask | (names.includes(name) ? 1 << index : 0), 0);
     this.#rules = lists;
@@ -60,7 +60,7 @@ export class FilterPolicy {
       clients: new AddressSet(group.clients.map(parseNetwork)),
       lists: maskOf(group.lists),
     }));
-    this.#others = maskOf(others ?? lists.map(({ name }) => name));
+    this.#others = maskOf(lists.filter(({ isDefault }) => isDefault).map(({ name }) => name));
     this.#allowing = maskOf(
       lists.filter(({ action }) => action === 'allow').map(({ name }) => name),
     );

@@ -90,7 +90,6 @@ const textOf = new Map([
   ['grid.replicaId', 'replica-1'],
   ['filter.lists', '[{name: ads, files: [/etc/ads]}]'],
   ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
-  ['filter.defaultLists', ''],
 ]);
 
 /** Text that the option allows. */

@@ -51,12 +51,11 @@ function configuration(): string {
 filter:
   lists:
     - { name: ads, ${files('ads')} }
-    - { name: strict, ${files('strict')}, answer: nxdomain }
+    - { name: strict, ${files('strict')}, answer: nxdomain, isDefault: false }
     - { name: sinkhole, ${files('sinkhole')}, answer: addresses, addresses: ['192.0.2.66', '2001:db8::66'] }
     - { name: needed, ${files('needed')}, action: allow }
   groups:
     - { name: build, clients: [127.0.0.2/32], lists: [strict] }
-  defaultLists: [ads, sinkhole, needed]
 `;
 }
 
