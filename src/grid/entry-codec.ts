@@ -1,7 +1,5 @@
-import type { Answer, AnswerKind } from '../dns/answer.ts';
-import { encodeOptions, extendedErrorOption, extendedErrorsOf, readOptions } from '../dns/edns.ts';
-import { flagResponse, headerLength } from '../dns/message.ts';
-import { readRecords } from '../dns/records.ts';
+import type { Answer } from '../dns/answer.ts';
+import { packedFlags, packErrors, unpackAnswer } from '../dns/packed-answer.ts';
 import type { Disbelief, Seal } from './seal.ts';
 
 /**
@@ -16,9 +14,6 @@ import type { Disbelief, Seal } from './seal.ts';
  */
 export const entryVersion = 1;
 const entryHeadLength = 16;
-const kindMask = 0x03;
-const flagAuthenticData = 0x04;
-const kinds: readonly AnswerKind[] = ['positive', 'nodata', 'nxdomain'];
 
 /** An answer as it came from the grid. */
 export interface GridEntry {
@@ -30,10 +25,10 @@ export interface GridEntry {
 /** @param place map and key that the entry will lie under */
 export function encodeEntry(place: string, entry: GridEntry, seal: Seal): Buffer {
   const { answer, ttlsRightAtGridMs } = entry;
-  const errors = encodeOptions(answer.extendedErrors.map(extendedErrorOption));
+  const errors = packErrors(answer.extendedErrors);
   const head = Buffer.alloc(entryHeadLength);
   head[0] = entryVersion;
-  head[1] = kinds.indexOf(answer.kind) | (answer.authenticData ? flagAuthenticData : 0);
+  head[1] = packedFlags(answer);
   head.writeUInt16BE(errors.length, 2);
   head.writeDoubleBE(ttlsRightAtGridMs, 4);
   head.writeUInt32BE(answer.ttlSeconds, 12);
@@ -47,26 +42,13 @@ export function decodeEntry(place: string, sealed: Buffer, seal: Seal): GridEntr
   if (payload.length < entryHeadLength) return 'malformed';
   if (payload.readUInt8(0) !== entryVersion) return 'version';
   const wireAt = entryHeadLength + payload.readUInt16BE(2);
-  const errors = readOptions(payload.subarray(entryHeadLength, Math.min(wireAt, payload.length)));
-  const flags = payload.readUInt8(1);
-  const kind = kinds[flags & kindMask];
-  const wire = Buffer.from(payload.subarray(wireAt));
   const ttlsRightAtGridMs = payload.readDoubleBE(4);
-  if (errors === undefined || kind === undefined || !isAnswer(wire)) return 'malformed';
-  if (!Number.isFinite(ttlsRightAtGridMs)) return 'malformed';
-  const answer: Answer = {
-    kind,
-    wire,
+  const answer = unpackAnswer({
+    flags: payload.readUInt8(1),
     ttlSeconds: payload.readUInt32BE(12),
-    authenticData: (flags & flagAuthenticData) !== 0,
-    extendedErrors: extendedErrorsOf(errors),
-  };
+    errors: payload.subarray(entryHeadLength, Math.min(wireAt, payload.length)),
+    wire: Buffer.from(payload.subarray(wireAt)),
+  });
+  if (answer === undefined || !Number.isFinite(ttlsRightAtGridMs)) return 'malformed';
   return { answer, ttlsRightAtGridMs };
-}
-
-/** A response with one question and readable records up to its end: what the hot path relies on. */
-function isAnswer(wire: Buffer): boolean {
-  if (wire.length < headerLength || wire.readUInt8(2) !== flagResponse) return false;
-  if (wire.readUInt16BE(10) !== 0) return false;
-  return readRecords(wire)?.end === wire.length;
 }

@@ -1,7 +1,9 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import type { SeriesTotal } from './cluster-counters.ts';
 import { metricNames, metricTable } from './metric-table.ts';
-import type { MetricDefinition } from './metric-table.ts';
+import type { MetricDefinition, MetricName } from './metric-table.ts';
+import { addProcessMetrics, OwnProcessMetrics } from './process-metrics.ts';
+import type { ProcessMetrics } from './process-metrics.ts';
 import type { Sample, Sources } from './sample.ts';
 
 type Scraped = Awaited<ReturnType<Gauge['get']>>;
@@ -35,14 +37,30 @@ class SampledMetric extends Gauge {
   }
 }
 
+/** How the metrics of several processes become one page. */
+export interface PodMetrics {
+  /** Asks the other processes what they counted by now; bounded in time, never rejects. */
+  readonly collect: () => Promise<void>;
+  /** The metrics that any process has, with those of the others. */
+  readonly processPage: (own: ProcessMetrics) => Promise<string>;
+}
+
+const oneProcess: PodMetrics = {
+  collect: () => Promise.resolve(),
+  processPage: (own) => addProcessMetrics([own]).metrics(),
+};
+
 /** The metrics of this replica, in the text format of Prometheus. */
 export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #registry = new Registry();
   readonly #sources: Sources;
+  readonly #pod: PodMetrics;
+  #process: OwnProcessMetrics | undefined;
 
-  constructor(sources: Sources) {
+  constructor(sources: Sources, pod: PodMetrics = oneProcess) {
     this.#sources = sources;
+    this.#pod = pod;
     for (const name of metricNames) {
       this.#registry.registerMetric(new SampledMetric(name, metricTable[name], sources[name]));
     }
@@ -53,26 +71,33 @@ export class Metrics {
    * collector and the event loop for good.
    */
   addProcessMetrics(): void {
-    collectDefaultMetrics({ register: this.#registry });
+    this.#process = new OwnProcessMetrics();
   }
 
   /** The page that Prometheus scrapes. */
-  scrape(): Promise<string> {
-    return this.#registry.metrics();
+  async scrape(): Promise<string> {
+    await this.#pod.collect();
+    const page = await this.#registry.metrics();
+    if (this.#process === undefined) return page;
+    return page + (await this.#pod.processPage(await this.#process.read()));
   }
 
   /** The totals that only grow, histogram buckets included: what a cluster adds up. */
   totals(): SeriesTotal[] {
-    return metricNames
-      .filter((name) => metricTable[name].type !== 'gauge')
-      .flatMap((name) =>
-        this.#sources[name]().map(({ suffix, labels, value }) => ({
-          name: `${name}${suffix ?? ''}`,
-          labels,
-          value,
-        })),
-      );
+    const growing = metricNames.filter((name) => metricTable[name].type !== 'gauge');
+    return totalsOf(this.#sources, growing);
   }
+}
+
+/** The series of these metrics as they stand. */
+export function totalsOf(sources: Sources, names: readonly MetricName[]): SeriesTotal[] {
+  return names.flatMap((name) =>
+    sources[name]().map(({ suffix, labels, value }) => ({
+      name: `${name}${suffix ?? ''}`,
+      labels,
+      value,
+    })),
+  );
 }
 
 /** Totals of the whole cluster as a page for Prometheus; series of unknown metrics are left out. */
