@@ -33,6 +33,17 @@ export interface GridCacheParts {
   readonly figures: GridFigures;
 }
 
+/** How the sharing of an answer ended; `kept_back`: nobody asks for it often enough, or waits. */
+export type ShareEnd = 'written' | 'lost' | 'kept_back';
+
+/** What somebody may wait for. */
+export interface OwedAnswer {
+  /** Asked where it is asked for too seldom to be shared otherwise: whether anybody waits for it. */
+  readonly isAwaited: () => Promise<boolean>;
+  /** Called once, when it is in the grid or will not be. */
+  readonly ended: (how: ShareEnd) => void;
+}
+
 /** The sweeper of the grid cuts TTLs to whole seconds, so it gets more than what it must hold. */
 const sweeperSlackSeconds = 2;
 
@@ -49,8 +60,8 @@ export class GridCache implements SharedCache {
   readonly #parts: GridCacheParts;
   readonly #writes: WriteBehind;
   readonly #popularity = new Popularity();
-  /** Answers that are to be shared in any case, and what to do when that fails. */
-  readonly #wanted = new Map<string, () => void>();
+  /** Answers that somebody may wait for, from when they arrive until they are shared: a few turns. */
+  readonly #owed = new Map<string, OwedAnswer>();
 
   constructor(options: GridCacheOptions, parts: GridCacheParts) {
     this.mapName = `${options.prefix}.cache`;
@@ -95,37 +106,39 @@ export class GridCache implements SharedCache {
   }
 
   share(key: Buffer, answer: Answer, ageSeconds: number): void {
-    const place = gridKeyOf(key, answer);
-    const ifLost = this.#wanted.get(gridKey(key));
-    this.#wanted.delete(gridKey(key));
-    const { switches, figures, clock } = this.#parts;
-    if (switches.current.sharedCache === 'off' || answer.ttlSeconds <= ageSeconds) return;
-    if (ifLost === undefined && this.#popularity.count(key) < this.#options.popularityMin) {
-      figures.unpopular++;
+    const { switches, clock } = this.#parts;
+    const owed = this.#owed.get(gridKey(key));
+    this.#owed.delete(gridKey(key));
+    const receivedMs = clock.nowMs() - ageSeconds * 1000;
+    const isOff = switches.current.sharedCache === 'off' || answer.ttlSeconds <= ageSeconds;
+    const isPopular = !isOff && this.#popularity.count(key) >= this.#options.popularityMin;
+    if (isPopular) void this.#send(key, answer, receivedMs).then(owed?.ended);
+    else if (isOff) owed?.ended('kept_back');
+    else void this.#shareIfAwaited(owed, () => this.#send(key, answer, receivedMs));
+  }
+
+  /** Another replica may wait for the answer to this key, which is shared next. */
+  owe(key: Buffer, owed: OwedAnswer): void {
+    this.#owed.set(gridKey(key), owed);
+  }
+
+  async #shareIfAwaited(
+    owed: OwedAnswer | undefined,
+    send: () => Promise<ShareEnd>,
+  ): Promise<void> {
+    if (owed !== undefined && (await owed.isAwaited())) {
+      owed.ended(await send());
       return;
     }
-    figures.shared++;
-    const receivedMs = clock.nowMs() - ageSeconds * 1000;
-    const written = this.#writes.push(place, () => this.#write(place, answer, receivedMs));
-    void written.then((isWritten) => {
-      if (!isWritten) ifLost?.();
-    });
+    this.#parts.figures.unpopular++;
+    owed?.ended('kept_back');
   }
 
-  /**
-   * Another replica waits for this answer: it is shared however seldom it is asked for.
-   * @param ifLost called when it could not be shared
-   */
-  wanted(key: Buffer, ifLost: () => void): void {
-    this.#wanted.set(gridKey(key), ifLost);
-  }
-
-  /** Resolves when the answer to this key is no longer on its way to the grid. */
-  async written(key: Buffer): Promise<void> {
-    await Promise.all([
-      this.#writes.written(gridKey(key)),
-      this.#writes.written(nxdomainGridKey(key)),
-    ]);
+  async #send(key: Buffer, answer: Answer, receivedMs: number): Promise<ShareEnd> {
+    this.#parts.figures.shared++;
+    const place = gridKeyOf(key, answer);
+    const isWritten = await this.#writes.push(() => this.#write(place, answer, receivedMs));
+    return isWritten ? 'written' : 'lost';
   }
 
   async #write(place: string, answer: Answer, receivedMs: number): Promise<boolean> {

@@ -14,6 +14,7 @@ export type GridOperation =
   | 'lease'
   | 'release'
   | 'failure_mark'
+  | 'wait_mark'
   | 'wait_look'
   | 'lock'
   | 'unlock'

@@ -16,6 +16,7 @@ import { GridHealthBoard } from './grid-health-board.ts';
 import { GridLease } from './grid-lease.ts';
 import type { Grid, GridSession } from './grid.ts';
 import { decodeMark } from './lease-mark.ts';
+import { LeaseMarks } from './lease-marks.ts';
 import { LockLease } from './lock-lease.ts';
 import type { ReplicaDetails } from './replica-entry.ts';
 import { ReplicaRegistry } from './replica-registry.ts';
@@ -120,8 +121,13 @@ export class GridCoordination {
     };
     const { staleSecondsMax } = options;
     this.sharedCache = new GridCache({ prefix, staleSecondsMax, ...options.sharedCache }, parts);
-    this.lease = this.#leaseOf({ ...parts, cache: this.sharedCache });
     this.healthBoard = new GridHealthBoard({ prefix, replicaId, ...options.sharedHealth }, parts);
+    this.lease = this.#leaseOf({
+      ...parts,
+      cache: this.sharedCache,
+      marks: this.#leaseMarks(),
+      isOwnFault: ({ silent }) => silent !== undefined && this.healthBoard.isOwnFault(silent),
+    });
     this.bulletins = new GridBulletins({ prefix, replicaId }, parts);
     const { version } = dependencies;
     this.registry = new ReplicaRegistry(
@@ -267,11 +273,20 @@ export class GridCoordination {
   }
 
   #leaseOf(parts: ConstructorParameters<typeof GridLease>[1]): Lease {
-    const { prefix, replicaId, failureTtlSeconds, deduplication } = this.#options;
-    const { strategy, shards, ...rest } = deduplication;
+    const { prefix, deduplication } = this.#options;
+    const { strategy } = deduplication;
     return strategy === 'fenced-lock'
-      ? new LockLease({ prefix, shards, ...rest }, parts)
-      : new GridLease({ prefix, replicaId, failureTtlSeconds, ...rest }, parts);
+      ? new LockLease({ prefix, ...deduplication }, parts)
+      : new GridLease(deduplication, parts);
+  }
+
+  #leaseMarks(): LeaseMarks {
+    const { prefix, replicaId, failureTtlSeconds, deduplication, sharedCache } = this.#options;
+    const tellsWaiting = sharedCache.popularityMin > 1;
+    return new LeaseMarks(
+      { prefix, replicaId, failureTtlSeconds, tellsWaiting, ...deduplication },
+      { caller: this.caller, seal: this.seal, figures: this.figures },
+    );
   }
 }
 

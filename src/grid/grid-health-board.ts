@@ -111,6 +111,21 @@ export class GridHealthBoard implements HealthBoard {
     return claimed.value === undefined || claimed.value.equals(own);
   }
 
+  /**
+   * Whether silence is the fault of this replica's own network: it finds none of these upstreams
+   * up, and others have had answers from one of them since. Also where there are none: then none
+   * was asked.
+   */
+  isOwnFault(silent: readonly string[]): boolean {
+    if (silent.length === 0) return true;
+    if (!this.#isOn || silent.some((server) => this.#own.get(server)?.().state === 'up')) {
+      return false;
+    }
+    const views = this.views();
+    const nowMs = this.#parts.clock.nowMs();
+    return silent.some((server) => votesOf(views, server, nowMs).up.length > 0);
+  }
+
   /** What {@link agreed} says, or would say if the switch were on. */
   fold(server: string): 'up' | 'down' | 'unknown' {
     return foldState(this.views(), server, this.#parts.clock.nowMs());

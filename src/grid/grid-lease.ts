@@ -6,39 +6,27 @@ import type { GridCache } from './grid-cache.ts';
 import type { GridCaller } from './grid-caller.ts';
 import type { GridFigures } from './grid-figures.ts';
 import { gridKey, nxdomainGridKey } from './grid-key.ts';
-import type { GridMap } from './grid.ts';
-import { decodeMark, encodeMark, sharedFailure } from './lease-mark.ts';
-import type { LeaseMark } from './lease-mark.ts';
-import type { Seal } from './seal.ts';
+import { sharedFailure } from './lease-mark.ts';
+import type { FoundMark, LeaseMarks } from './lease-marks.ts';
 import type { SwitchBoard } from './switches.ts';
 
 export interface GridLeaseOptions {
-  readonly prefix: string;
-  readonly replicaId: string;
-  /** How long a query may wait to be told who asks. */
-  readonly deadlineMs: number;
-  /** How long a lease lives when its holder dies: longer than any fetch takes. */
-  readonly leaseTtlMs: number;
   /** How long to wait for another replica's answer: about a third of a client's patience. */
   readonly waitMaxMs: number;
-  /** How long a failure keeps the other replicas from asking. */
-  readonly failureTtlSeconds: number;
 }
 
 export interface GridLeaseParts {
   readonly clock: Clock;
   readonly caller: GridCaller;
   readonly cache: GridCache;
+  readonly marks: LeaseMarks;
   readonly arrivals: Arrivals;
-  readonly seal: Seal;
   readonly switches: SwitchBoard;
   readonly figures: GridFigures;
+  /** Whether a failure says something of this replica's network rather than of the question. */
+  readonly isOwnFault: (outcome: Outcome & { kind: 'failure' }) => boolean;
 }
 
-/** Behind a call that nobody waits for. */
-const backgroundDeadlineMs = 1000;
-/** The grid cuts TTLs to whole seconds, so a lease asks for one more. */
-const ttlSlackMs = 1000;
 /** Should an event get lost, waiters look by themselves at these times after they began to wait. */
 const lookTimesMs: readonly number[] = [150, 500, 1000];
 /** Looks in a row that the grid did not answer, after which nothing is to be waited for. */
@@ -51,138 +39,74 @@ const unansweredLooksMax = 2;
  * (RFC 9520); it lies in the map of leases, never over an answer.
  */
 export class GridLease implements Lease {
-  readonly mapName: string;
   readonly #options: GridLeaseOptions;
   readonly #parts: GridLeaseParts;
 
   constructor(options: GridLeaseOptions, parts: GridLeaseParts) {
-    this.mapName = `${options.prefix}.leases`;
     this.#options = options;
     this.#parts = parts;
   }
 
   async acquire(key: Buffer): Promise<LeaseResult> {
-    const { switches, figures } = this.#parts;
+    const { switches, figures, marks } = this.#parts;
     const { deduplication, sharedCache } = switches.current;
     // Without a shared cache there is no place where waiters could find the answer.
     const isOff = deduplication === 'off' || sharedCache === 'off';
     if (isOff || !this.#parts.cache.isReady) return { kind: 'unavailable' };
     if (deduplication === 'observe' || sharedCache === 'observe') {
-      void this.#tryLease(key).then((held) => {
-        if (held !== undefined && held !== 'won') figures.predictedHeld++;
+      void marks.foretellHeld(gridKey(key)).then((isHeld) => {
+        if (isHeld) figures.predictedHeld++;
       });
       return { kind: 'unavailable' };
     }
-    const held = await this.#tryLease(key);
+    const held = await marks.take(gridKey(key));
     if (held === undefined) {
       figures.leases.unavailable++;
       return { kind: 'unavailable' };
     }
     // Our own lease, left from the last time: nobody else asks, so we may.
-    if (held === 'won' || this.#isOwn(held)) {
-      figures.leases.won++;
-      return this.#won(key);
-    }
+    if (held === 'won' || marks.isOwn(held.mark)) return this.#won(key);
     figures.leases.held++;
     return { kind: 'held', resolution: this.#resolve(key, held) };
   }
 
-  #isOwn(mark: LeaseMark): boolean {
-    return mark.kind === 'holder' && mark.replica === this.#options.replicaId;
-  }
-
-  /**
-   * @returns `won`, what lies there already, or undefined when the grid does not tell in time or
-   *   what lies there is not to be believed
-   */
-  async #tryLease(key: Buffer): Promise<LeaseMark | 'won' | undefined> {
-    const place = gridKey(key);
-    const { leaseTtlMs, deadlineMs } = this.#options;
-    const own = this.#ownMark(place);
-    const result = await this.#parts.caller.call({
-      operation: 'lease',
-      key: place,
-      deadlineMs,
-      run: async (session) => {
-        const map = await session.map(this.mapName);
-        return map.putIfAbsent(place, own, leaseTtlMs + ttlSlackMs);
-      },
-    });
-    if (result.outcome !== 'ok') return undefined;
-    return result.value === undefined ? 'won' : this.#believed(place, result.value);
-  }
-
-  #believed(place: string, value: Buffer): LeaseMark | undefined {
-    const { seal, figures } = this.#parts;
-    const mark = decodeMark(this.#sealPlace(place), value, seal);
-    if (typeof mark !== 'string') return mark;
-    figures.dropped[mark]++;
-    return undefined;
-  }
-
-  #ownMark(place: string): Buffer {
-    const mark = { kind: 'holder', replica: this.#options.replicaId } as const;
-    return encodeMark(this.#sealPlace(place), mark, this.#parts.seal);
-  }
-
-  /** What a mark is sealed to: it is worth nothing under another key. */
-  #sealPlace(place: string): string {
-    return `${this.mapName}/${place}`;
-  }
-
   #won(key: Buffer): LeaseWon {
+    this.#parts.figures.leases.won++;
     return { kind: 'won', settle: (outcome) => this.#settle(key, outcome) };
   }
 
   #settle(key: Buffer, outcome: Outcome): void {
+    const { marks, isOwnFault } = this.#parts;
     const place = gridKey(key);
-    if (outcome.kind === 'answer') {
-      const leftSeconds = outcome.answer.ttlSeconds - outcome.ageSeconds;
-      if (leftSeconds <= 0) this.#release(place);
-      else if (leftSeconds * 1000 < this.#options.leaseTtlMs) this.#shorten(place, leftSeconds);
-      // Somebody may wait: share it however seldom it is asked for, or let somebody else ask.
-      this.#parts.cache.wanted(key, () => this.#release(place));
-    } else if (outcome.kind === 'failure') this.#markFailed(place, outcome.code);
-    else this.#release(place);
+    if (outcome.kind === 'answer') this.#oweAnswer(key, outcome);
+    else if (outcome.kind === 'drop' || isOwnFault(outcome)) marks.release(place);
+    else void marks.markFailed(place, outcome.code);
   }
 
-  #release(place: string): void {
-    const own = this.#ownMark(place);
-    this.#background('release', place, (map) => map.removeIfSame(place, own));
-  }
-
-  /** The answer will be gone before the lease: whoever asks then must be able to win it. */
-  #shorten(place: string, leftSeconds: number): void {
-    const own = this.#ownMark(place);
-    this.#background('release', place, (map) => map.set(place, own, Math.ceil(leftSeconds) * 1000));
-  }
-
-  #markFailed(place: string, code: number): void {
-    const mark = encodeMark(this.#sealPlace(place), { kind: 'failed', code }, this.#parts.seal);
-    const ttlMs = this.#options.failureTtlSeconds * 1000;
-    this.#background('failure_mark', place, (map) => map.set(place, mark, ttlMs));
-  }
-
-  #background(
-    operation: 'release' | 'failure_mark',
-    key: string,
-    run: (map: GridMap) => Promise<unknown>,
-  ): void {
-    void this.#parts.caller.call({
-      operation,
-      key,
-      deadlineMs: backgroundDeadlineMs,
-      run: async (session) => run(await session.map(this.mapName)),
-    });
-  }
-
-  async #resolve(key: Buffer, mark: LeaseMark): Promise<LeaseResolution> {
-    const { figures } = this.#parts;
-    if (mark.kind === 'failed') {
-      figures.leases.failure_shared++;
-      return { kind: 'outcome', outcome: sharedFailure(mark.code) };
+  /** Somebody may wait: it is shared however seldom it is asked for, or somebody else may ask. */
+  #oweAnswer(key: Buffer, { answer, ageSeconds }: Outcome & { kind: 'answer' }): void {
+    const { marks, cache } = this.#parts;
+    const place = gridKey(key);
+    const leftSeconds = answer.ttlSeconds - ageSeconds;
+    if (leftSeconds <= 0) marks.release(place);
+    else {
+      cache.owe(key, {
+        isAwaited: () => marks.isAwaitedElseRelease(place),
+        ended: (how) => {
+          if (how === 'written') marks.shorten(place, leftSeconds);
+          else if (how === 'lost') marks.release(place);
+        },
+      });
     }
-    const resolution = await this.#wait(key);
+  }
+
+  async #resolve(key: Buffer, held: FoundMark): Promise<LeaseResolution> {
+    const { figures } = this.#parts;
+    if (held.mark.kind === 'failed') {
+      figures.leases.failure_shared++;
+      return { kind: 'outcome', outcome: sharedFailure(held.mark.code) };
+    }
+    const resolution = await this.#wait(key, held);
     if (resolution.kind === 'in_vain') figures.leases.in_vain++;
     return resolution;
   }
@@ -192,7 +116,7 @@ export class GridLease implements Lease {
    * at once: the answer may have been written between our look into L2 and our asking for the lease.
    * A grid that does not answer any more ends the wait.
    */
-  #wait(key: Buffer): Promise<LeaseResolution> {
+  #wait(key: Buffer, held: FoundMark): Promise<LeaseResolution> {
     const { clock, arrivals } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<LeaseResolution>();
     let isLooking = false;
@@ -202,7 +126,7 @@ export class GridLease implements Lease {
       lookOnceMore = isLooking;
       if (isLooking) return;
       isLooking = true;
-      void this.#lookForEnd(key, mayTryLease).then((end) => {
+      void this.#lookForEnd(key, mayTryLease, woken).then((end) => {
         isLooking = false;
         unanswered = end === 'unavailable' ? unanswered + 1 : 0;
         const isSilent = unanswered >= unansweredLooksMax || !this.#parts.caller.isConnected;
@@ -217,9 +141,17 @@ export class GridLease implements Lease {
     const places = [gridKey(key), nxdomainGridKey(key)];
     const leave = places.map((place) => arrivals.await(place, woken));
     look(false);
+    this.#tellWaiting(key, held, woken);
     return promise.finally(() => {
       for (const timer of [...timers, give]) timer.cancel();
       for (const stop of leave) stop();
+    });
+  }
+
+  /** @param gone called when the lease is no longer what it was: it may be ours */
+  #tellWaiting(key: Buffer, held: FoundMark, gone: () => void): void {
+    void this.#parts.marks.tellWaiting(gridKey(key), held).then((isTold) => {
+      if (!isTold) gone();
     });
   }
 
@@ -227,21 +159,22 @@ export class GridLease implements Lease {
   async #lookForEnd(
     key: Buffer,
     mayTryLease: boolean,
+    gone: () => void,
   ): Promise<LeaseResolution | 'absent' | 'unavailable'> {
-    const { cache, figures } = this.#parts;
+    const { cache, figures, marks } = this.#parts;
     const found = await cache.lookAgain(key);
     if (typeof found === 'object') {
       figures.leases.answered++;
       return { kind: 'answer', found };
     }
     if (found === 'unavailable' || !mayTryLease) return found;
-    const held = await this.#tryLease(key);
-    if (held === 'won') {
-      figures.leases.won++;
-      return this.#won(key);
+    const held = await marks.take(gridKey(key));
+    if (held === 'won') return this.#won(key);
+    if (held?.mark.kind !== 'failed') {
+      if (held !== undefined) this.#tellWaiting(key, held, gone);
+      return 'absent';
     }
-    if (held?.kind !== 'failed') return 'absent';
     figures.leases.failure_shared++;
-    return { kind: 'outcome', outcome: sharedFailure(held.code) };
+    return { kind: 'outcome', outcome: sharedFailure(held.mark.code) };
   }
 }

@@ -9,8 +9,12 @@ export interface GridMap {
   set(key: string, value: Buffer, ttlMs: number): Promise<void>;
   /** Stores where there is nothing. @returns what is there already, undefined when it was stored */
   putIfAbsent(key: string, value: Buffer, ttlMs: number): Promise<Buffer | undefined>;
-  /** Replaces `expected` only. @returns whether it was there */
+  /**
+   * Replaces `expected` only; its lifetime is that of the map then. @returns whether it was there
+   */
   replaceIfSame(key: string, expected: Buffer, value: Buffer): Promise<boolean>;
+  /** Gives what lies there another lifetime from now on; nothing where nothing does. */
+  keepFor(key: string, ttlMs: number): Promise<void>;
   /** Removes `expected` only. @returns whether it was there */
   removeIfSame(key: string, expected: Buffer): Promise<boolean>;
   remove(key: string): Promise<void>;

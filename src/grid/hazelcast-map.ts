@@ -51,6 +51,10 @@ export class HazelcastMap implements GridMap {
     return this.#map.replaceIfSame(key, expected, value);
   }
 
+  async keepFor(key: string, ttlMs: number): Promise<void> {
+    await this.#map.setTtl(key, ttlMs);
+  }
+
   async removeIfSame(key: string, expected: Buffer): Promise<boolean> {
     return (await this.#map.remove(key, expected)) === true;
   }

@@ -4,18 +4,29 @@ import type { Disbelief, Seal } from './seal.ts';
 
 /** What lies under a question's key in the map of leases: who asks, or that asking failed just now. */
 export type LeaseMark =
-  | { readonly kind: 'holder'; readonly replica: string }
+  | {
+      readonly kind: 'holder';
+      readonly replica: string;
+      /** Another replica told that it waits. */
+      readonly isAwaited: boolean;
+    }
   | { readonly kind: 'failed'; readonly code: number };
 
 /** In front of the code of a failure; no replica id begins so. */
 const failedSign = '!';
+/** In front of the id of a holder that somebody waits for; no replica id begins so. */
+const awaitedSign = '?';
 /** Longer than any replica id. */
 const textBytesMax = 200;
 
 /** @param place map and key that the mark will lie under */
 export function encodeMark(place: string, mark: LeaseMark, seal: Seal): Buffer {
-  const text = mark.kind === 'holder' ? mark.replica : `${failedSign}${String(mark.code)}`;
-  return seal.seal(place, Buffer.from(text));
+  return seal.seal(place, Buffer.from(textOf(mark)));
+}
+
+function textOf(mark: LeaseMark): string {
+  if (mark.kind === 'failed') return `${failedSign}${String(mark.code)}`;
+  return mark.isAwaited ? `${awaitedSign}${mark.replica}` : mark.replica;
 }
 
 /**
@@ -26,7 +37,14 @@ export function decodeMark(place: string, value: Buffer, seal: Seal): LeaseMark 
   const payload = seal.open(place, value);
   if (typeof payload === 'string') return payload;
   const text = payload.toString('utf8', 0, textBytesMax);
-  if (!text.startsWith(failedSign)) return { kind: 'holder', replica: text };
+  if (!text.startsWith(failedSign)) {
+    const isAwaited = text.startsWith(awaitedSign);
+    return {
+      kind: 'holder',
+      replica: isAwaited ? text.slice(awaitedSign.length) : text,
+      isAwaited,
+    };
+  }
   const code = Number(text.slice(failedSign.length));
   const isFailure = Number.isInteger(code) && code >= 0 && code <= 0xfff;
   const isAnswer = code === responseCode.NOERROR || code === responseCode.NXDOMAIN;

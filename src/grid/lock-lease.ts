@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Lease, LeaseResolution, LeaseResult, LeaseWon } from '../flight/lease.ts';
+import type { Outcome } from '../query/outcome.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { GridCache } from './grid-cache.ts';
 import type { CallResult, GridCaller } from './grid-caller.ts';
 import type { GridFigures } from './grid-figures.ts';
 import { gridKey, nxdomainGridKey } from './grid-key.ts';
 import type { GridLock } from './grid.ts';
+import { sharedFailure } from './lease-mark.ts';
+import type { LeaseMarks } from './lease-marks.ts';
 import type { SwitchBoard } from './switches.ts';
 
 export interface LockLeaseOptions {
@@ -20,9 +23,12 @@ export interface LockLeaseParts {
   readonly clock: Clock;
   readonly caller: GridCaller;
   readonly cache: GridCache;
+  readonly marks: LeaseMarks;
   readonly arrivals: Arrivals;
   readonly switches: SwitchBoard;
   readonly figures: GridFigures;
+  /** Whether a failure says something of this replica's network rather than of the question. */
+  readonly isOwnFault: (outcome: Outcome & { kind: 'failure' }) => boolean;
 }
 
 const unlockDeadlineMs = 1000;
@@ -60,7 +66,7 @@ export class LockLease implements Lease {
     }
     if (first.value !== undefined) {
       // The answer may have come between our look into L2 and the lock.
-      const found = await this.#lookAgain(key);
+      const found = await this.#lookForEnd(key);
       if (found === undefined) return this.#won(key, first.value);
       this.#unlock(first.value);
       return { kind: 'held', resolution: Promise.resolve(found) };
@@ -71,16 +77,18 @@ export class LockLease implements Lease {
 
   #won(key: Buffer, held: Held): LeaseWon {
     this.#parts.figures.leases.won++;
-    return { kind: 'won', settle: () => this.#settle(key, held) };
+    return { kind: 'won', settle: (outcome) => this.#settle(key, outcome, held) };
   }
 
-  /** The answer is shared right after this; the lock is given back once it is written. */
-  #settle(key: Buffer, held: Held): void {
-    const { cache, clock } = this.#parts;
-    cache.wanted(key, () => undefined); // the lock is given back then as well
-    clock.setTimer(0, () => {
-      void cache.written(key).then(() => this.#unlock(held));
-    });
+  /** The lock is given back once what came of it is told: who has it next looks for that first. */
+  #settle(key: Buffer, outcome: Outcome, held: Held): void {
+    const { cache, marks, isOwnFault } = this.#parts;
+    const place = gridKey(key);
+    const unlock = (): void => this.#unlock(held);
+    if (outcome.kind === 'answer') {
+      cache.owe(key, { isAwaited: () => marks.isAwaited(place), ended: unlock });
+    } else if (outcome.kind === 'drop' || isOwnFault(outcome)) unlock();
+    else void marks.markFailed(place, outcome.code).then(unlock);
   }
 
   #unlock({ lock, fence }: Held): void {
@@ -110,21 +118,27 @@ export class LockLease implements Lease {
     return result;
   }
 
-  async #lookAgain(key: Buffer): Promise<LeaseResolution | undefined> {
-    const found = await this.#parts.cache.lookAgain(key);
-    if (typeof found === 'string') return undefined;
-    this.#parts.figures.leases.answered++;
-    return { kind: 'answer', found };
+  /** The answer, or a failure that another replica met a moment ago. */
+  async #lookForEnd(key: Buffer): Promise<LeaseResolution | undefined> {
+    const { cache, marks, figures } = this.#parts;
+    const [found, mark] = await Promise.all([cache.lookAgain(key), marks.read(gridKey(key))]);
+    if (typeof found !== 'string') {
+      figures.leases.answered++;
+      return { kind: 'answer', found };
+    }
+    if (mark?.kind !== 'failed') return undefined;
+    figures.leases.failure_shared++;
+    return { kind: 'outcome', outcome: sharedFailure(mark.code) };
   }
 
-  /** Until the answer appears, or the lock is free: then it is looked for once more. */
+  /** Until the answer or a failure appears, or the lock is free: then it is looked for once more. */
   #wait(key: Buffer): Promise<LeaseResolution> {
-    const { arrivals, clock, figures } = this.#parts;
+    const { arrivals, clock, figures, marks } = this.#parts;
     const { waitMaxMs } = this.#options;
     const { promise, resolve } = Promise.withResolvers<LeaseResolution>();
     let isOver = false;
     const look = (): void => {
-      void this.#lookAgain(key).then((found) => {
+      void this.#lookForEnd(key).then((found) => {
         if (found !== undefined) resolve(found);
       });
     };
@@ -133,9 +147,10 @@ export class LockLease implements Lease {
       figures.leases.in_vain++;
       resolve({ kind: 'in_vain' });
     });
+    marks.leaveWaiting(gridKey(key), waitMaxMs);
     void this.#tryLock(key, waitMaxMs).then(async ({ ...result }) => {
       if (result.outcome !== 'ok' || result.value === undefined) return;
-      const found = isOver ? undefined : await this.#lookAgain(key);
+      const found = isOver ? undefined : await this.#lookForEnd(key);
       if (isOver || found !== undefined) this.#unlock(result.value);
       resolve(found ?? (isOver ? { kind: 'in_vain' } : this.#won(key, result.value)));
     });

@@ -2,10 +2,9 @@
 const concurrencyMax = 64;
 
 interface Job {
-  readonly key: string;
   readonly run: () => Promise<boolean>;
   /** Whether it was written; false when it was given up or dropped. */
-  readonly ended: PromiseWithResolvers<boolean>;
+  readonly ended: (isWritten: boolean) => void;
 }
 
 /**
@@ -16,7 +15,7 @@ export class WriteBehind {
   readonly #queue: Job[] = [];
   readonly #queueMax: number;
   readonly #onDrop: () => void;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  #underWay = 0;
 
   constructor(queueMax: number, onDrop: () => void) {
     this.#queueMax = queueMax;
@@ -27,33 +26,27 @@ export class WriteBehind {
    * @param run never rejects, and tells whether it was written
    * @returns whether it was, in the end
    */
-  push(key: string, run: () => Promise<boolean>): Promise<boolean> {
+  push(run: () => Promise<boolean>): Promise<boolean> {
     if (this.#queue.length >= this.#queueMax) {
-      this.#queue.shift()?.ended.resolve(false);
+      this.#queue.shift()?.ended(false);
       this.#onDrop();
     }
-    const ended = Promise.withResolvers<boolean>();
-    this.#queue.push({ key, run, ended });
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#queue.push({ run, ended: resolve });
     this.#work();
-    return ended.promise;
-  }
-
-  /** Resolves when no write of this key waits or is under way. */
-  async written(key: string): Promise<void> {
-    await this.#queue.findLast((job) => job.key === key)?.ended.promise;
-    await this.#underWay.get(key);
+    return promise;
   }
 
   #work(): void {
-    while (this.#underWay.size < concurrencyMax) {
+    while (this.#underWay < concurrencyMax) {
       const job = this.#queue.shift();
       if (job === undefined) return;
-      const done = job.run().then((isWritten) => {
-        if (this.#underWay.get(job.key) === done) this.#underWay.delete(job.key);
-        job.ended.resolve(isWritten);
+      this.#underWay++;
+      void job.run().then((isWritten) => {
+        this.#underWay--;
+        job.ended(isWritten);
         this.#work();
       });
-      this.#underWay.set(job.key, done);
     }
   }
 }

@@ -20,6 +20,7 @@ export function notAsked(code: number, text: string): Outcome {
     code: responseCode.SERVFAIL,
     extendedErrors: [{ code, text }],
     layer: 'failure',
+    silent: [],
   };
 }
 
@@ -39,7 +40,13 @@ export function failureOf(attempts: readonly FailedAttempt[]): Outcome {
       .slice(0, serversNamedMax)
       .map(({ server }) => server)
       .join(' '),
+    ...(attempts.every(isSilent) ? { silent: attempts.map(({ server }) => server) } : {}),
   };
+}
+
+/** Whether nothing came from there; a response that cannot be read is something. */
+function isSilent({ result }: FailedAttempt): boolean {
+  return result === undefined || (result.kind === 'broken' && result.reason !== 'malformed');
 }
 
 function codeOf(result: FailedAttempt['result']): number | undefined {

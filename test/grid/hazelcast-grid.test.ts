@@ -140,6 +140,17 @@ describe('one member', () => {
     expect(await map.get('key')).toBeUndefined();
   });
 
+  test('gives an entry another lifetime, where a replaced one has that of its map', async () => {
+    const session = await (await connectTo([member.address])).session();
+    const map = await session.map('lifetime.leases');
+    await map.putIfAbsent('key', value, 2000);
+    expect(await map.replaceIfSame('key', value, Buffer.from('new'))).toBe(true);
+    await map.keepFor('key', 2000);
+    await map.keepFor('nothing', 2000);
+    await waitFor('it to end', async () => (await map.get('key')) === undefined);
+    expect(await map.keys()).toEqual([]);
+  });
+
   test('gives bytes that keep nothing else in memory', async () => {
     const session = await (await connectTo([member.address])).session();
     const map = await session.map('copies.cache');

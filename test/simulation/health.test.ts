@@ -8,8 +8,10 @@ const seedCount = 40;
 const steps = 120;
 /** As long as an own answer outweighs the others in any case. */
 const ownSuccessMs = 10_000;
+/** As long as a try may be under way, which then counts as a failure. */
+const failureTimeoutMs = 1000;
 /** Three tries of a second each at the busy one, a probe of the others, and what tells of it. */
-const avoidedMs = 3 * 1000 + 1000 + 500;
+const avoidedMs = 4 * failureTimeoutMs + 500;
 
 /** A cluster with two upstreams asked in their order, the first of which is cut off here and there. */
 class World {
@@ -18,6 +20,7 @@ class World {
   readonly blind = new Set<SimulatedReplica>();
   /** When the upstream preferred last answered a query or a probe of a replica. */
   readonly answeredAtMs = new Map<SimulatedReplica, number>();
+  readonly #turnedAtMs = new Map<SimulatedReplica, number>();
   #names = 0;
 
   constructor(seed: number) {
@@ -36,7 +39,12 @@ class World {
     const { truth, clock } = this.cluster;
     return (query) => {
       if (this.blind.has(replica)) return undefined;
-      clock.setTimer(truth.mood.delayMs + 1, () => this.answeredAtMs.set(replica, clock.nowMs()));
+      // What was asked before it was back may yet count as a failure after this answer.
+      const turnedAtMs = this.#turnedAtMs.get(replica) ?? -failureTimeoutMs;
+      clock.setTimer(truth.mood.delayMs + 1, () => {
+        const isOld = clock.nowMs() - turnedAtMs > failureTimeoutMs;
+        if (isOld && !this.blind.has(replica)) this.answeredAtMs.set(replica, clock.nowMs());
+      });
       return truth.script(query);
     };
   }
@@ -45,6 +53,7 @@ class World {
   turn(replica: SimulatedReplica): void {
     if (!this.blind.delete(replica)) this.blind.add(replica);
     this.answeredAtMs.delete(replica);
+    this.#turnedAtMs.set(replica, this.cluster.clock.nowMs());
   }
 
   /** A query for a new name: whether the upstream preferred was asked at first. */

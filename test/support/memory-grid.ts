@@ -39,6 +39,7 @@ export class MemoryGrid {
       members: this.members,
       listening: new Set<Listening>(),
       locks: locks ? new Map<string, bigint | undefined>() : undefined,
+      lockWaiters: new Map(),
       nextFence: () => ++fence,
     };
   }

@@ -25,6 +25,8 @@ export interface SharedGrid {
   readonly listening: Set<Listening>;
   /** Locks by name: the fence of the holder, undefined while it is free. Undefined without CP. */
   readonly locks: Map<string, bigint | undefined> | undefined;
+  /** Who waits for a lock, by its name; each takes it when its turn comes. */
+  readonly lockWaiters: Map<string, (() => void)[]>;
   nextFence: () => bigint;
 }
 
@@ -71,22 +73,38 @@ export class MemorySession implements GridSession {
   }
 
   lock(name: string): Promise<GridLock> {
-    const { locks, members, nextFence } = this.#grid;
+    const { locks, lockWaiters, members, nextFence } = this.#grid;
     if (locks === undefined)
       return Promise.reject(new Error('CP subsystem is an Enterprise feature'));
     const call = <T>(run: () => T): Promise<T> =>
       this.#link.call({ member: () => members.inCluster[0], run, outlivesCastOut: false });
+    const take = (): bigint | undefined => {
+      if (locks.get(name) !== undefined) return undefined;
+      const fence = nextFence();
+      locks.set(name, fence);
+      return fence;
+    };
     return this.#ifConnected({
-      tryLock: () =>
-        call(() => {
-          if (locks.get(name) !== undefined) return undefined;
-          const fence = nextFence();
-          locks.set(name, fence);
-          return fence;
-        }),
+      // Without a limit to the wait: whoever gave up gives the lock back when it comes.
+      tryLock: async (waitMs) => {
+        const turn = Promise.withResolvers<bigint | undefined>();
+        await call(() => {
+          const fence = take();
+          if (fence !== undefined || waitMs === 0) turn.resolve(fence);
+          else {
+            const waiters = lockWaiters.get(name) ?? [];
+            lockWaiters.set(name, [...waiters, () => turn.resolve(take())]);
+          }
+        });
+        return turn.promise;
+      },
       unlock: (fence) =>
         call(() => {
-          if (locks.get(name) === fence) locks.delete(name);
+          if (locks.get(name) !== fence) return;
+          locks.delete(name);
+          const [next, ...rest] = lockWaiters.get(name) ?? [];
+          lockWaiters.set(name, rest);
+          next?.();
         }),
     });
   }
@@ -190,6 +208,14 @@ class MemoryMap implements GridMap {
       this.#entries.set(key, { ...found, value: Buffer.from(value), writtenAtMs });
       this.#tell(key, value);
       return true;
+    });
+  }
+
+  keepFor(key: string, ttlMs: number): Promise<void> {
+    return this.#call(key, () => {
+      const found = this.#read(key);
+      if (found === undefined) return;
+      this.#entries.set(key, { ...found, expiresAtMs: expiryOf(this.#nowMs, ttlMs) });
     });
   }
 

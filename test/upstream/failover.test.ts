@@ -78,6 +78,7 @@ describe('when the time of a try is over', () => {
       extendedErrors: [{ code: 22, text: `no upstream answered: ${a} timeout` }],
       layer: 'failure',
       detail: a,
+      silent: [a],
     });
   });
 
