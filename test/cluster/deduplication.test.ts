@@ -89,7 +89,7 @@ describe('names that nobody asked for before, asked of three replicas at the sam
 
   test('so it is where only frequent names are shared: what another one waits for is, no more', async () => {
     const set = { ...patient, 'grid.sharedCache.popularityMin': '50' };
-    upstream.script = answerAfter(1000); // until the last replica has begun to wait
+    upstream.script = answerAfter(600); // until the last replica has begun to wait
     await withCluster({ member: newest, set }, async (cluster) => {
       expect(await upstreamQueriesPerName(cluster, 'seldom.example')).toBe(1);
       const kept = 'heimdall_grid_entries_unpopular_total';
