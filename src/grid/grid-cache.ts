@@ -47,6 +47,9 @@ export interface OwedAnswer {
 /** The sweeper of the grid cuts TTLs to whole seconds, so it gets more than what it must hold. */
 const sweeperSlackSeconds = 2;
 
+/** An entry of the future by more than this was written by another clock. */
+const futureMaxMs = 1000;
+
 /** A look into L2, and how it ended. */
 interface Looked {
   readonly result: LookResult;
@@ -199,6 +202,10 @@ export class GridCache implements SharedCache {
     }
     if (nowMs === undefined) return { result: 'unavailable', found: undefined };
     const ageMs = nowMs - entry.ttlsRightAtGridMs + gridClock.uncertaintyMs();
+    if (ageMs < -futureMaxMs) {
+      figures.dropped.expired++; // the grid's clock was set: how old it really is nobody knows
+      return { result: 'miss', found: undefined };
+    }
     const ageSeconds = Math.max(0, ageMs / 1000);
     const { answer } = entry;
     if (ageSeconds < answer.ttlSeconds) return { result: 'hit', found: { answer, ageSeconds } };

@@ -26,6 +26,8 @@ export interface Waiting {
 export class MemoryMember {
   readonly name: string;
   state: MemberState = 'down';
+  /** How far its clock is ahead of that of the others. */
+  clockAheadMs = 0;
   /** Frozen for so long that the others go on without it. */
   isCastOut = false;
   backlog: Waiting[] = [];

@@ -246,7 +246,9 @@ class MemoryMap implements GridMap {
   writtenAtMs(key: string): Promise<number | undefined> {
     return this.#call(key, () => {
       const found = this.#read(key);
-      return found === undefined ? undefined : Math.floor(found.writtenAtMs / 1000) * 1000;
+      const aheadMs = this.#grid.members.ownerOf(key)?.clockAheadMs ?? 0;
+      if (found === undefined) return undefined;
+      return Math.floor((found.writtenAtMs + aheadMs) / 1000) * 1000;
     });
   }
 
