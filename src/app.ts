@@ -1,4 +1,5 @@
 import { Replica } from './assembly/replica.ts';
+import { chooseUdpTransport } from './assembly/udp-transport.ts';
 import { thisMachine } from './assembly/upstream-options.ts';
 import { SystemClock } from './base/clock.ts';
 import { describeError } from './base/errors.ts';
@@ -15,6 +16,7 @@ const exitAtOnce = 130;
  * Runs a replica until SIGTERM or SIGINT, and resolves to what the process exits with. SIGHUP
  * reloads the configuration; a second signal to stop ends the process at once.
  * @throws {ConfigInvalid} when the configuration cannot be used
+ * @throws {TransportUnavailable} when the transport configured for UDP does not work here
  * @throws {ListenFailed} when a socket cannot be opened
  */
 export async function serve(source: ConfigSource): Promise<number> {
@@ -22,16 +24,21 @@ export async function serve(source: ConfigSource): Promise<number> {
   const loaded = loadConfig(source);
   const log = new WinstonLog(loaded.config.log, { clock, stream: process.stderr });
   for (const warning of loaded.warnings) log.warn(warning);
-  const build = { version: readVersion(), node: process.version, udpTransport: 'dgram' };
+  const udp = await chooseUdpTransport(loaded.config, clock);
+  const build = { version: readVersion(), node: process.version, udpTransport: udp.name };
   const random = new SystemRandom();
   const surroundings = thisMachine;
-  const replica = new Replica(source, loaded, { clock, random, log, surroundings, build });
+  const replica = new Replica(source, loaded, {
+    ...{ clock, random, log, surroundings, build, udp },
+  });
   const stopping = stopSignal(log);
   await replica.start();
   if (process.stdout.isTTY) process.stdout.write(`${replica.greeting().join('\n')}\n`);
   log.info('ready', {
     version: build.version,
     listen: replica.addresses,
+    udpTransport: udp.name,
+    udpTransportReason: udp.reason,
     http: replica.httpAddress,
     upstreams: replica.resolver.upstreams.servers,
   });

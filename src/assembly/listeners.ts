@@ -1,10 +1,9 @@
 import { formatAddress, parseSocketAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
-import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
-import { UdpListener } from '../listen/udp-listener.ts';
-import type { ListenerDependencies } from '../listen/udp-listener.ts';
+import type { ListenerDependencies, UdpListener } from '../listen/udp-listener.ts';
+import type { UdpTransport } from './udp-transport.ts';
 
 /** Times that a free TCP port is looked for when the port is 0 and UDP took one that TCP has not. */
 const portTriesMax = 10;
@@ -18,14 +17,14 @@ export class Listeners {
   /** @throws {ListenFailed} and leaves nothing open */
   static async open(
     config: Config,
-    clock: Clock,
+    transport: UdpTransport,
     dependencies: ListenerDependencies,
   ): Promise<Listeners> {
     const listeners = new Listeners();
     const addresses = config.listen.addresses.map((text) => parseSocketAddress(text, 0));
     try {
       for (const address of addresses) {
-        await listeners.#openBoth(address, addresses, { config, clock, dependencies });
+        await listeners.#openBoth(address, addresses, { config, transport, dependencies });
       }
     } catch (error) {
       await listeners.close();
@@ -62,13 +61,14 @@ export class Listeners {
   async #openBoth(
     address: SocketAddress,
     all: readonly SocketAddress[],
-    { config, clock, dependencies }: Parts,
+    { config, transport, dependencies }: Parts,
   ): Promise<void> {
     const ipv6Only = all.some(({ host, port }) => !host.includes(':') && port === address.port);
     const udpOptions = { ...config.listen.udp, ipv6Only };
+    const { clock } = dependencies;
     const tcpOptions = { ...config.listen.tcp, ipv6Only };
     for (let triesLeft = portTriesMax; ; triesLeft--) {
-      const udp = await UdpListener.open(address, udpOptions, dependencies);
+      const udp = await transport.open(address, udpOptions, dependencies);
       try {
         this.#tcp.push(await TcpListener.open(udp.address, tcpOptions, clock, dependencies));
         this.#udp.push(udp);
@@ -84,6 +84,6 @@ export class Listeners {
 
 interface Parts {
   readonly config: Config;
-  readonly clock: Clock;
+  readonly transport: UdpTransport;
   readonly dependencies: ListenerDependencies;
 }

@@ -29,6 +29,7 @@ import { Listeners } from './listeners.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
+import type { UdpTransport } from './udp-transport.ts';
 import { chooseUpstreams } from './upstream-options.ts';
 import type { ChosenUpstreams, Surroundings } from './upstream-options.ts';
 
@@ -38,6 +39,7 @@ export interface ReplicaDependencies {
   readonly log: WinstonLog;
   readonly surroundings: Surroundings;
   readonly build: BuildFigures;
+  readonly udp: UdpTransport;
   /** In place of Hazelcast. */
   readonly connectGrid?: ConnectGrid;
 }
@@ -99,8 +101,9 @@ export class Replica {
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
       this.resolver.forgetLocalNames();
       const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.resolver;
+      const { udp } = this.#dependencies;
       const parts = { hotPath, responder, observer, gate, clock };
-      this.#listeners = await Listeners.open(this.#config, clock, parts);
+      this.#listeners = await Listeners.open(this.#config, udp, parts);
       await this.resolver.upstreams.start();
     } catch (error) {
       await this.#release();
@@ -273,11 +276,13 @@ export class Replica {
 
   /** What a person at the terminal wants to know first. */
   greeting(): string[] {
+    const { udp } = this.#dependencies;
     const [first] = this.addresses;
     const host = first === undefined || first.host === '0.0.0.0' ? '127.0.0.1' : first.host;
     const shown = host === '::' ? '::1' : host;
     return [
       `Listening on ${this.#listeners?.describe().join(', ') ?? 'nothing'}`,
+      `UDP transport: ${udp.name} (${udp.reason})`,
       `HTTP on ${this.#httpAddress === undefined ? 'off' : formatAddress(this.#httpAddress)}`,
       `Upstreams: ${this.resolver.upstreams.servers.join(', ')}`,
       `Try: dig @${shown} -p ${String(first?.port ?? 53)} example.com`,

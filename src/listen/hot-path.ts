@@ -57,6 +57,8 @@ export class HotPath {
   udpResponseBytesMax: number;
   /** Queries answered here. */
   hits = 0;
+  #startedMs = 0;
+  #hitsAtStart = 0;
 
   constructor(
     answers: FreshAnswers,
@@ -71,7 +73,27 @@ export class HotPath {
   }
 
   /**
-   * Writes the response to the query `query[start, end)` to `out` at `outStart`.
+   * Begins a batch: reads the clock once for all queries that were received together.
+   * @returns the time
+   */
+  start(): number {
+    this.#startedMs = this.#clock.nowMs();
+    this.#hitsAtStart = this.hits;
+    return this.#startedMs;
+  }
+
+  /** Ends a batch, whose answers are sent by now: each took as long as all of it. */
+  finish(): void {
+    const hits = this.hits - this.#hitsAtStart;
+    if (hits === 0) return;
+    const seconds = (this.#clock.nowMs() - this.#startedMs) / 1000;
+    this.#counters.observeDuration(layerL1, seconds, hits);
+    this.#hitsAtStart = this.hits;
+  }
+
+  /**
+   * Writes the response to the query `query[start, end)` to `out` at `outStart`; only within a
+   * batch ({@link start}).
    * @param transport index of the transport in `QueryCounters`; 0 is UDP, which bounds the size
    * @param bytesMax room in `out`
    * @returns the length of the response, or 0 when the stages have to settle the query
@@ -105,13 +127,12 @@ export class HotPath {
         : udpSizeMin;
       sizeMax = Math.min(bytesMax, clientSize, this.udpResponseBytesMax);
     }
-    const startedMs = this.#clock.nowMs();
     const keyLength = this.#finishKey(nameLength, type, byteAt(query, start + 3), dnssecOk);
     const optLength = hasOpt ? optFixedLength : 0;
     const length = this.#answers.serve(
       this.#key,
       keyLength,
-      startedMs,
+      this.#startedMs,
       out,
       outStart,
       sizeMax - optLength,
@@ -122,7 +143,6 @@ export class HotPath {
     this.hits++;
     this.#counters.countQuery(transport, type);
     this.#counters.countResponse(transport, byteAt(out, outStart + 3) & 0x0f);
-    this.#counters.observeDuration(layerL1, (this.#clock.nowMs() - startedMs) / 1000);
     return length + optLength;
   }
 

@@ -104,6 +104,8 @@ export class TcpConnection {
     const isBacklogged = (): boolean =>
       this.#inFlight >= queriesPerConnectionMax ||
       this.#socket.writableLength > writeBufferBytesMax * pauseShare;
+    const { hotPath } = this.#dependencies;
+    hotPath.start();
     this.#batchStart = this.#slab.position;
     let message = isBacklogged() ? undefined : this.#frames.next();
     while (message !== undefined) {
@@ -112,6 +114,7 @@ export class TcpConnection {
       message = isBacklogged() ? undefined : this.#frames.next();
     }
     this.#flush();
+    hotPath.finish();
     if (isBacklogged()) this.#socket.pause();
     else if (this.#ended) this.#endWhenDone();
     else if (this.#socket.isPaused()) this.#socket.resume();

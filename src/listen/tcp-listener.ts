@@ -59,7 +59,7 @@ export class TcpListener {
   /** @throws {ListenFailed} with what to do about it */
   static async open(
     address: SocketAddress,
-    options: TcpListenerOptions & Pick<UdpListenerOptions, 'ipv6Only'>,
+    options: TcpListenerOptions & Pick<UdpListenerOptions, 'ipv6Only' | 'reusePort'>,
     clock: Clock,
     dependencies: ListenerDependencies,
   ): Promise<TcpListener> {
@@ -67,7 +67,8 @@ export class TcpListener {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     const ipv6Only = isIPv6(address.host) && options.ipv6Only;
-    server.listen({ host: address.host, port: address.port, backlog, ipv6Only }, resolve);
+    const { reusePort = false } = options;
+    server.listen({ ...address, backlog, ipv6Only, reusePort }, resolve);
     try {
       await promise;
     } catch (error) {

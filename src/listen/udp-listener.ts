@@ -1,27 +1,28 @@
-import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
-import { isIPv6 } from 'node:net';
-import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
-import { clientVerdict } from '../query/client-verdict.ts';
-import type { ClientVerdict } from '../query/client-verdict.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
 import type { ClientGate } from './client-gate.ts';
 import type { HotPath } from './hot-path.ts';
-import { listenFailure } from './listen-error.ts';
 import type { Responder } from './responder.ts';
-import { ResponseSlab } from './response-slab.ts';
 
 /** Index of UDP in `QueryCounters`. */
-const transportUdp = 0;
+export const transportUdp = 0;
 /** The largest UDP response that can be configured. */
-const responseBytesMax = 4096;
+export const responseBytesMax = 4096;
+
+/** One UDP socket: octets in, octets out. */
+export interface UdpListener {
+  readonly address: SocketAddress;
+  /** Responses under way are still sent; nothing more is received. */
+  close(): Promise<void>;
+}
 
 export interface UdpListenerOptions {
   readonly receiveBufferBytes: number;
   /** An IPv6 socket leaves IPv4 to another one on the same port. */
   readonly ipv6Only: boolean;
+  /** The port is shared with the sockets of other processes, the kernel deals out what comes. */
+  readonly reusePort?: boolean;
 }
 
 export interface ListenerDependencies {
@@ -32,114 +33,12 @@ export interface ListenerDependencies {
   readonly clock: Clock;
 }
 
-/** Answers addresses with themselves: the default looks each one up in the next tick. */
-const sameAddress: NonNullable<SocketOptions['lookup']> = (host, _options, done) => {
-  done(null, host, isIPv6(host) ? 6 : 4);
-};
-
-/** One UDP socket: octets in, octets out. */
-export class UdpListener {
-  readonly #socket: Socket;
-  readonly #dependencies: ListenerDependencies;
-  readonly #slab = new ResponseSlab();
-  readonly #clientOctets = new Uint8Array(addressLengthMax);
-
-  private constructor(socket: Socket, dependencies: ListenerDependencies) {
-    this.#socket = socket;
-    this.#dependencies = dependencies;
-    socket.on('message', (message, from) => this.#receive(message, from));
-    socket.on('error', () => dependencies.observer.countDropped('send_error'));
-  }
-
-  /** @throws {ListenFailed} with what to do about it */
-  static async open(
-    address: SocketAddress,
-    options: UdpListenerOptions,
-    dependencies: ListenerDependencies,
-  ): Promise<UdpListener> {
-    const socket = createSocket({
-      type: isIPv6(address.host) ? 'udp6' : 'udp4',
-      ipv6Only: isIPv6(address.host) && options.ipv6Only,
-      recvBufferSize: options.receiveBufferBytes,
-      lookup: sameAddress,
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.once('error', reject);
-    socket.bind({ address: address.host, port: address.port, exclusive: true }, resolve);
-    try {
-      await promise;
-    } catch (error) {
-      socket.close();
-      throw listenFailure('UDP', address, error);
-    }
-    socket.off('error', reject);
-    return new UdpListener(socket, dependencies);
-  }
-
-  get address(): SocketAddress {
-    const { address, port } = this.#socket.address();
-    return { host: address, port };
-  }
-
-  /** Responses under way are still sent; nothing more is received. */
-  close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.close(resolve);
-    return promise;
-  }
-
-  #receive(message: Buffer, from: RemoteInfo): void {
-    if (from.port === 0) {
-      this.#dependencies.observer.countDropped('port_zero'); // nobody can be answered there
-      return;
-    }
-    const verdict = this.#judge(from.address);
-    if (verdict !== clientVerdict.serve) {
-      this.#turnAway(verdict, message, from);
-      return;
-    }
-    const slab = this.#slab;
-    slab.reserve(responseBytesMax);
-    const { bytes, position } = slab;
-    const length = this.#dependencies.hotPath.answer(
-      message,
-      0,
-      message.length,
-      bytes,
-      position,
-      responseBytesMax,
-      transportUdp,
-    );
-    if (length > 0) {
-      slab.take(length);
-      this.#socket.send(bytes, position, length, from.port, from.address);
-      return;
-    }
-    const client = { host: from.address, port: from.port };
-    const response = this.#dependencies.responder.respond(message, { transport: 'udp', client });
-    if (response instanceof Promise) {
-      void response.then((later) => this.#send(later, from)); // respond() never rejects
-    } else this.#send(response, from);
-  }
-
-  #judge(address: string): ClientVerdict {
-    const { gate, clock } = this.#dependencies;
-    const length = writeAddress(address, this.#clientOctets);
-    return gate.judge('udp', this.#clientOctets, 0, length, clock.nowMs());
-  }
-
-  #turnAway(verdict: ClientVerdict, message: Buffer, from: RemoteInfo): void {
-    const client = { host: from.address, port: from.port };
-    const { responder } = this.#dependencies;
-    this.#send(responder.turnAway(message, { transport: 'udp', client }, verdict), from);
-  }
-
-  #send(response: Buffer | undefined, to: RemoteInfo): void {
-    if (response === undefined) return;
-    try {
-      this.#socket.send(response, to.port, to.address);
-    } catch {
-      this.#dependencies.observer.countDropped('closed'); // the socket closed meanwhile
-    }
-  }
-}
+/**
+ * Opens a socket of one transport or the other.
+ * @throws {ListenFailed} with what to do about it
+ */
+export type OpenUdpListener = (
+  address: SocketAddress,
+  options: UdpListenerOptions,
+  dependencies: ListenerDependencies,
+) => Promise<UdpListener>;

@@ -8,7 +8,7 @@ import { askTcp, askUdp } from '../support/dns-clients.ts';
 import { encodeQuery } from '../support/messages.ts';
 import { startReplica } from '../support/replica.ts';
 import type { TestReplica } from '../support/replica.ts';
-import { Rig, answerTo } from './support.ts';
+import { Rig, answerTo, udpTransports } from './support.ts';
 
 const query = encodeQuery({ name: 'localhost' });
 
@@ -79,9 +79,10 @@ describe('a port that cannot be had', () => {
     await once(busy, 'listening');
     const address = { host: '127.0.0.1', port: busy.address().port };
     const rig = new Rig({ address, resolve: (asked) => Promise.resolve(answerTo(asked, 4)) });
-    await expect(rig.udp()).rejects.toThrow(
-      /^cannot listen on UDP 127\.0\.0\.1:\d+: another process holds the port\. Stop it .* 0\.0\.0\.0:1053/,
-    );
+    for (const transport of udpTransports)
+      await expect(rig.udp(transport)).rejects.toThrow(
+        /^cannot listen on UDP 127\.0\.0\.1:\d+: another process holds the port\. Stop it .* 0\.0\.0\.0:1053/,
+      );
     busy.close();
   });
 
@@ -97,6 +98,9 @@ describe('a port that cannot be had', () => {
   test('at an address of another machine says so', async () => {
     const rig = new Rig({ address: { host: '192.0.2.1', port: 0 } });
     await expect(rig.tcp()).rejects.toThrow(/no interface of this machine has the address 192/);
-    await expect(rig.udp()).rejects.toThrow(/no interface of this machine has the address 192/);
+    for (const transport of udpTransports)
+      await expect(rig.udp(transport)).rejects.toThrow(
+        /no interface of this machine has the address 192/,
+      );
   });
 });

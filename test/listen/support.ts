@@ -3,14 +3,21 @@ import type { Clock } from '../../src/base/clock.ts';
 import type { Answer } from '../../src/dns/answer.ts';
 import { OpenGate } from '../../src/listen/client-gate.ts';
 import type { ClientGate } from '../../src/listen/client-gate.ts';
+import { loadCalls } from '../../src/datagram/load-calls.ts';
+import type { SystemCalls } from '../../src/datagram/system-calls.ts';
+import { BatchedUdpListener } from '../../src/listen/batched-udp-listener.ts';
 import { HotPath } from '../../src/listen/hot-path.ts';
 import type { FreshAnswers } from '../../src/listen/hot-path.ts';
 import { Responder } from '../../src/listen/responder.ts';
 import type { ResponderOptions } from '../../src/listen/responder.ts';
 import { TcpListener } from '../../src/listen/tcp-listener.ts';
 import type { TcpListenerOptions } from '../../src/listen/tcp-listener.ts';
-import { UdpListener } from '../../src/listen/udp-listener.ts';
-import type { ListenerDependencies } from '../../src/listen/udp-listener.ts';
+import { DgramUdpListener } from '../../src/listen/dgram-udp-listener.ts';
+import type {
+  ListenerDependencies,
+  OpenUdpListener,
+  UdpListener,
+} from '../../src/listen/udp-listener.ts';
 import type { Outcome } from '../../src/query/outcome.ts';
 import { QueryCounters } from '../../src/query/query-counters.ts';
 import type { Query } from '../../src/query/query.ts';
@@ -116,6 +123,19 @@ export function keptAnswers(octets: number): FreshAnswers {
   };
 }
 
+export type UdpTransportName = 'batched' | 'dgram';
+
+/** What holds for one of the transports holds for the other. */
+export const udpTransports: readonly UdpTransportName[] = ['batched', 'dgram'];
+
+const loaded = await loadCalls();
+
+/** The calls of the system, which every machine has that these tests run on. */
+export function systemCalls(): SystemCalls {
+  if (loaded.kind === 'unavailable') throw new Error(loaded.reason);
+  return loaded.calls;
+}
+
 export interface RigOptions {
   readonly tcp?: Partial<TcpListenerOptions>;
   readonly responder?: Partial<ResponderOptions>;
@@ -161,12 +181,18 @@ export class Rig {
     return listener;
   }
 
-  async udp(): Promise<UdpListener> {
+  async udp(transport: UdpTransportName = 'dgram'): Promise<UdpListener> {
     const options = { receiveBufferBytes: 65_536, ipv6Only: false };
     const address = this.#options.address ?? loopback;
-    const listener = await UdpListener.open(address, options, this.dependencies);
+    const listener = await this.#open(transport)(address, options, this.dependencies);
     this.#listener = listener;
     return listener;
+  }
+
+  #open(transport: UdpTransportName): OpenUdpListener {
+    return transport === 'batched'
+      ? async (...parameters) => BatchedUdpListener.open(systemCalls(), ...parameters)
+      : (...parameters) => DgramUdpListener.open(...parameters);
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import type { SocketAddress } from '../../src/base/address.ts';
 import { formatAddress } from '../../src/base/address.ts';
 import { SystemClock } from '../../src/base/clock.ts';
 import { SystemRandom } from '../../src/base/random.ts';
+import { chooseUdpTransport } from '../../src/assembly/udp-transport.ts';
 import { Replica } from '../../src/assembly/replica.ts';
 import type { Resolver } from '../../src/assembly/resolver.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -122,12 +123,14 @@ export async function startReplica(options: ReplicaOptions = {}): Promise<TestRe
   let text = '';
   stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const log = new WinstonLog({ ...loaded.config.log, format: 'json' }, { clock, stream });
+  const udp = await chooseUdpTransport(loaded.config, clock);
   const replica = new Replica(source, loaded, {
     clock,
     random: new SystemRandom(),
     log,
     surroundings: { resolvConf: () => '', interfaceAddresses: () => ['127.0.0.1', '::1'] },
-    build: { version: '0.0.0-test', node: process.version, udpTransport: 'dgram' },
+    build: { version: '0.0.0-test', node: process.version, udpTransport: udp.name },
+    udp,
   });
   await replica.start();
   return new TestReplica(replica, () => text, options.clock);
