@@ -1,6 +1,7 @@
 import { formatAddress, parseSocketAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Config } from '../config/schema.ts';
+import { dnsOverTcp } from '../listen/stream-protocol.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
 import type { ListenerDependencies, UdpListener } from '../listen/udp-listener.ts';
 import type { UdpTransport } from './udp-transport.ts';
@@ -14,17 +15,24 @@ export class Listeners {
   readonly #tcp: TcpListener[] = [];
   readonly #addresses: SocketAddress[] = [];
 
-  /** @throws {ListenFailed} and leaves nothing open */
+  /**
+   * @param sharedAddresses in place of the configured ones: sockets of other processes have them too
+   * @throws {ListenFailed} and leaves nothing open
+   */
   static async open(
     config: Config,
     transport: UdpTransport,
     dependencies: ListenerDependencies,
+    sharedAddresses?: readonly SocketAddress[],
   ): Promise<Listeners> {
     const listeners = new Listeners();
-    const addresses = config.listen.addresses.map((text) => parseSocketAddress(text, 0));
+    const addresses =
+      sharedAddresses ?? config.listen.addresses.map((text) => parseSocketAddress(text, 0));
+    const reusePort = sharedAddresses !== undefined;
+    const parts = { config, transport, dependencies, reusePort };
     try {
       for (const address of addresses) {
-        await listeners.#openBoth(address, addresses, { config, transport, dependencies });
+        await listeners.#openBoth(address, addresses, parts);
       }
     } catch (error) {
       await listeners.close();
@@ -54,6 +62,12 @@ export class Listeners {
     for (const listener of this.#tcp) listener.drain();
   }
 
+  /** As {@link drain}, and leaves UDP to the other sockets of the port, as far as it can. */
+  handOver(): void {
+    this.drain();
+    for (const listener of this.#udp) listener.handOver?.();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#udp, ...this.#tcp].map((listener) => listener.close()));
   }
@@ -61,16 +75,15 @@ export class Listeners {
   async #openBoth(
     address: SocketAddress,
     all: readonly SocketAddress[],
-    { config, transport, dependencies }: Parts,
+    { config, transport, dependencies, reusePort }: Parts,
   ): Promise<void> {
     const ipv6Only = all.some(({ host, port }) => !host.includes(':') && port === address.port);
-    const udpOptions = { ...config.listen.udp, ipv6Only };
-    const { clock } = dependencies;
-    const tcpOptions = { ...config.listen.tcp, ipv6Only };
+    const udpOptions = { ...config.listen.udp, ipv6Only, reusePort };
+    const tcpOptions = { ...config.listen.tcp, ipv6Only, reusePort };
     for (let triesLeft = portTriesMax; ; triesLeft--) {
       const udp = await transport.open(address, udpOptions, dependencies);
       try {
-        this.#tcp.push(await TcpListener.open(udp.address, tcpOptions, clock, dependencies));
+        this.#tcp.push(await TcpListener.open(udp.address, tcpOptions, dependencies, dnsOverTcp));
         this.#udp.push(udp);
         this.#addresses.push(udp.address);
         return;
@@ -86,4 +99,5 @@ interface Parts {
   readonly config: Config;
   readonly transport: UdpTransport;
   readonly dependencies: ListenerDependencies;
+  readonly reusePort: boolean;
 }

@@ -87,6 +87,11 @@ export class TransportUnavailable extends HeimdallError {
   override readonly code = 'transport_unavailable';
 }
 
+/** Certificate and key of a listener cannot be used; the message says which and why. */
+export class CertificateRefused extends HeimdallError {
+  override readonly code = 'certificate_refused';
+}
+
 /** A member of the grid cannot be fetched or started; the message says what to do about it. */
 export class MemberStartFailed extends HeimdallError {
   override readonly code = 'member_start_failed';

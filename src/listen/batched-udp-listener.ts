@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { SocketAddress } from '../base/address.ts';
 import { isWildcard } from '../base/address.ts';
 import { uint16At } from '../base/bytes.ts';
@@ -14,6 +15,9 @@ import type { ListenerDependencies, UdpListener, UdpListenerOptions } from './ud
 
 /** The largest there is: whatever comes is judged by its octets, as everywhere. */
 const queryBytesMax = 65_535;
+
+/** Nobody sends from there (RFC 863). */
+const discardPort = 9;
 
 type Response = Buffer | undefined;
 
@@ -68,6 +72,20 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
 
   get address(): SocketAddress {
     return this.#socket.address;
+  }
+
+  /**
+   * A connected socket hears its peer alone, here nobody, and the kernel deals nothing to it any more
+   * (Linux 4.19 and later: `reuseport_select_sock`); replies name where they go, so they still can.
+   */
+  handOver(): void {
+    const { host } = this.address;
+    const own = isWildcard(host) ? (isIPv6(host) ? '::1' : '127.0.0.1') : host;
+    try {
+      this.#socket.connect({ host: own, port: discardPort });
+    } catch {
+      this.#dependencies.observer.countDropped('hand_over'); // it goes on until it is closed
+    }
   }
 
   close(): Promise<void> {

@@ -15,7 +15,7 @@ import {
   keySuffixLength,
 } from '../dns/question.ts';
 import { nameLengthMax } from '../dns/name.ts';
-import { layerL1 } from '../query/query-counters.ts';
+import { layerL1, transports } from '../query/query-counters.ts';
 import type { QueryCounters } from '../query/query-counters.ts';
 
 /** Port to L1: finds a fresh answer by key and copies it, without allocating. */
@@ -39,6 +39,8 @@ export interface FreshAnswers {
 /** The lowest of the types that are not data (RFC 6895 section 3.1): TKEY, TSIG, transfers, ANY. */
 const metaTypesFrom = recordType.TKEY;
 const metaTypesTo = recordType.ANY;
+/** Index of the first transport over which padding hides something. */
+const firstEncrypted = transports.indexOf('tls');
 /** A header and the shortest question: the root. */
 const queryLengthMin = headerLength + 5;
 
@@ -118,7 +120,7 @@ export class HotPath {
 
     const hasOpt = byteAt(query, start + 11) === 1;
     if (!hasOpt && questionEnd !== end) return 0;
-    if (hasOpt && !isPlainOpt(query, questionEnd, end)) return 0;
+    if (hasOpt && !isPlainOpt(query, questionEnd, end, transport >= firstEncrypted)) return 0;
     const dnssecOk = hasOpt && (uint16At(query, questionEnd + 7) & dnssecOkBit) !== 0;
     let sizeMax = bytesMax;
     if (transport === 0) {
@@ -228,7 +230,7 @@ function isDataType(type: number): boolean {
 }
 
 /** An OPT record of version 0 that fills the rest, without an option that must be looked at. */
-function isPlainOpt(query: Uint8Array, from: number, end: number): boolean {
+function isPlainOpt(query: Uint8Array, from: number, end: number, isEncrypted: boolean): boolean {
   const optionsAt = from + optFixedLength;
   if (optionsAt > end || byteAt(query, from) !== 0) return false;
   if (uint16At(query, from + 1) !== recordType.OPT || byteAt(query, from + 6) !== 0) return false;
@@ -239,7 +241,8 @@ function isPlainOpt(query: Uint8Array, from: number, end: number): boolean {
     if (
       code === ednsOption.CLIENT_SUBNET ||
       code === ednsOption.TCP_KEEPALIVE ||
-      code === ednsOption.HEIMDALL_LAYER
+      code === ednsOption.HEIMDALL_LAYER ||
+      (code === ednsOption.PADDING && isEncrypted)
     ) {
       return false;
     }

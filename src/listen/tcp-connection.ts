@@ -5,7 +5,9 @@ import type { Clock } from '../base/clock.ts';
 import { frame, FrameReader, frameHeadLength } from '../dns/frame-reader.ts';
 import type { ListenerDependencies } from './udp-listener.ts';
 import { transports } from '../query/query-counters.ts';
+import type { Transport } from '../query/query.ts';
 import type { ResponseSlab } from './response-slab.ts';
+import type { StreamConnection } from './stream-connection.ts';
 
 export interface TcpOptions {
   readonly idleTimeoutMs: number;
@@ -23,8 +25,8 @@ export interface ConnectionContext {
   readonly slab: ResponseSlab;
 }
 
-/** A connection can carry DNS in the clear or inside TLS. */
-export type StreamTransport = 'tcp' | 'tls';
+/** What a connection can carry: DNS in the clear, inside TLS, or inside HTTP. */
+export type StreamTransport = Exclude<Transport, 'udp'>;
 
 /** Largest answer that the hot path writes to a stream; longer ones take the slow way. */
 const hotResponseBytesMax = 4096;
@@ -36,7 +38,7 @@ const pauseShare = 0.5;
  * write for all answers of one received chunk. It costs at most one chunk of input, the queries
  * in flight, and `writeBufferBytesMax` of output.
  */
-export class TcpConnection {
+export class TcpConnection implements StreamConnection {
   readonly client: SocketAddress;
   readonly #socket: Socket;
   readonly #transport: StreamTransport;

@@ -1,4 +1,4 @@
-import { createServer, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import type { SocketAddress } from '../base/address.ts';
@@ -6,7 +6,8 @@ import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { clientVerdict } from '../query/client-verdict.ts';
 import { listenFailure } from './listen-error.ts';
-import { TcpConnection } from './tcp-connection.ts';
+import type { StreamConnection } from './stream-connection.ts';
+import type { StreamProtocol } from './stream-protocol.ts';
 import type { ConnectionContext, TcpOptions } from './tcp-connection.ts';
 import { ResponseSlab } from './response-slab.ts';
 import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts';
@@ -22,12 +23,15 @@ const sweepIntervalMs = 500;
 /** Connections that the kernel holds until they are accepted. */
 const backlog = 1024;
 
-/** One TCP socket and its connections. */
+/** One TCP socket and its connections, whatever they carry. */
 export class TcpListener {
   readonly #server: Server;
   readonly #dependencies: ListenerDependencies;
   readonly #clock: Clock;
-  readonly #connections = new Set<TcpConnection>();
+  readonly #protocol: StreamProtocol;
+  readonly #connections = new Set<StreamConnection>();
+  /** Those included whose handshake is not over. */
+  readonly #sockets = new Set<Socket>();
   readonly #perClient = new Map<string, number>();
   readonly #sweep: Timer;
   readonly #clientOctets = new Uint8Array(addressLengthMax);
@@ -37,21 +41,27 @@ export class TcpListener {
   private constructor(
     server: Server,
     options: TcpListenerOptions,
-    clock: Clock,
+    protocol: StreamProtocol,
     dependencies: ListenerDependencies,
   ) {
     this.#server = server;
     this.#options = options;
+    const { clock } = dependencies;
     this.#clock = clock;
     this.#dependencies = dependencies;
+    this.#protocol = protocol;
     this.#context = {
-      transport: 'tcp',
+      transport: protocol.transport,
       clock,
       dependencies,
       options: () => this.#options,
       slab: new ResponseSlab(),
     };
     server.on('connection', (socket) => this.#accept(socket));
+    if (protocol.readyEvent !== undefined) {
+      server.on(protocol.readyEvent, (socket: Socket) => this.#begin(socket));
+    }
+    server.on('tlsClientError', () => dependencies.observer.countConnectionRefused('handshake'));
     server.on('error', () => dependencies.observer.countConnectionRefused('accept_error'));
     this.#sweep = repeat(clock, sweepIntervalMs, () => this.#closeStuck());
   }
@@ -60,10 +70,10 @@ export class TcpListener {
   static async open(
     address: SocketAddress,
     options: TcpListenerOptions & Pick<UdpListenerOptions, 'ipv6Only' | 'reusePort'>,
-    clock: Clock,
     dependencies: ListenerDependencies,
+    protocol: StreamProtocol,
   ): Promise<TcpListener> {
-    const server = createServer({ allowHalfOpen: true });
+    const server = protocol.createServer();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     const ipv6Only = isIPv6(address.host) && options.ipv6Only;
@@ -75,7 +85,7 @@ export class TcpListener {
       throw listenFailure('TCP', address, error);
     }
     server.off('error', reject);
-    return new TcpListener(server, options, clock, dependencies);
+    return new TcpListener(server, options, protocol, dependencies);
   }
 
   get address(): SocketAddress {
@@ -84,7 +94,7 @@ export class TcpListener {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#sockets.size;
   }
 
   setOptions(options: TcpListenerOptions): void {
@@ -102,6 +112,7 @@ export class TcpListener {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     for (const connection of this.#connections) connection.close();
+    for (const socket of this.#sockets) socket.destroy();
     return promise;
   }
 
@@ -116,14 +127,20 @@ export class TcpListener {
       this.#refuse(socket, 'client_limit');
       return;
     }
-    if (this.#connections.size >= this.#options.connectionsMax && !this.#closeLongestIdle()) {
+    if (this.#sockets.size >= this.#options.connectionsMax && !this.#closeLongestIdle()) {
       this.#refuse(socket, 'limit');
       return;
     }
-    const connection = new TcpConnection(socket, this.#context);
-    this.#connections.add(connection);
+    this.#sockets.add(socket);
     this.#perClient.set(host, ofClient + 1);
-    socket.on('close', () => this.#forget(connection, host));
+    socket.on('close', () => this.#forget(socket, host));
+    if (this.#protocol.readyEvent === undefined) this.#begin(socket);
+  }
+
+  #begin(socket: Socket): void {
+    const connection = this.#protocol.serve(socket, this.#context);
+    this.#connections.add(connection);
+    socket.on('close', () => this.#connections.delete(connection));
   }
 
   #mayAsk(host: string): boolean {
@@ -140,8 +157,8 @@ export class TcpListener {
     socket.destroy();
   }
 
-  #forget(connection: TcpConnection, host: string): void {
-    this.#connections.delete(connection);
+  #forget(socket: Socket, host: string): void {
+    this.#sockets.delete(socket);
     const left = (this.#perClient.get(host) ?? 1) - 1;
     if (left > 0) this.#perClient.set(host, left);
     else this.#perClient.delete(host);
@@ -149,7 +166,7 @@ export class TcpListener {
 
   /** Makes room for a new connection (RFC 7766 section 6.2.3 lets a server close idle ones). */
   #closeLongestIdle(): boolean {
-    let longest: TcpConnection | undefined;
+    let longest: StreamConnection | undefined;
     for (const connection of this.#connections) {
       if (!connection.isIdle) continue;
       if (longest === undefined || connection.idleSinceMs < longest.idleSinceMs)

@@ -13,6 +13,11 @@ export const responseBytesMax = 4096;
 /** One UDP socket: octets in, octets out. */
 export interface UdpListener {
   readonly address: SocketAddress;
+  /**
+   * Leaves what comes from now on to the other sockets of the port, and still answers what waits. Only
+   * where the transport can; the other one loses at the close what came since the last read.
+   */
+  handOver?(): void;
   /** Responses under way are still sent; nothing more is received. */
   close(): Promise<void>;
 }

@@ -18,6 +18,7 @@ import {
   putHeaderResponseCode,
   setTtls,
 } from '../dns/message.ts';
+import { paddingFor, withPadding } from '../dns/padding.ts';
 import { readQuestion } from '../dns/question.ts';
 import type { Outcome } from './outcome.ts';
 import type { Query } from './query.ts';
@@ -57,7 +58,8 @@ export function encodeReply(
   const sizeMax = responseBytesMax(query, limits);
   const opts = query.edns === undefined ? [undefined] : optsFor(query, outcome, limits, code);
   for (const opt of opts) {
-    if (body.length + (opt?.length ?? 0) <= sizeMax) return withOpt(body, opt);
+    const length = body.length + (opt?.length ?? 0);
+    if (length <= sizeMax) return withOpt(body, padded(opt, length, query));
   }
   return truncate(body, query, limits, code);
 }
@@ -147,7 +149,8 @@ function askedOptions(
     options.push({ code: ednsOption.HEIMDALL_LAYER, data: Buffer.from(text) });
   }
   const wantsKeepalive = asked.some(({ code }) => code === ednsOption.TCP_KEEPALIVE);
-  if (wantsKeepalive && query.transport === 'tcp') options.push(keepaliveOption(limits));
+  const isStream = query.transport === 'tcp' || query.transport === 'tls';
+  if (wantsKeepalive && isStream) options.push(keepaliveOption(limits));
   return options;
 }
 
@@ -171,6 +174,21 @@ function plainOpt(
     dnssecOk: edns?.dnssecOk ?? false,
     options,
   });
+}
+
+/**
+ * Fills a response up to a multiple of 468 octets where the client padded its query, so that its
+ * length tells nobody on the way what was asked (RFC 7830, RFC 8467 section 4.1).
+ */
+function padded(
+  opt: Buffer | undefined,
+  length: number,
+  { transport, edns }: Query,
+): Buffer | undefined {
+  const isEncrypted = transport === 'tls' || transport === 'https';
+  const isAsked = edns?.options.some(({ code }) => code === ednsOption.PADDING) === true;
+  if (opt === undefined || !isEncrypted || !isAsked) return opt;
+  return withPadding(opt, paddingFor(length));
 }
 
 function withOpt(body: Buffer, opt: Buffer | undefined): Buffer {

@@ -10,6 +10,8 @@ import { HotPath } from '../../src/listen/hot-path.ts';
 import type { FreshAnswers } from '../../src/listen/hot-path.ts';
 import { Responder } from '../../src/listen/responder.ts';
 import type { ResponderOptions } from '../../src/listen/responder.ts';
+import { dnsOverTcp } from '../../src/listen/stream-protocol.ts';
+import type { StreamProtocol } from '../../src/listen/stream-protocol.ts';
 import { TcpListener } from '../../src/listen/tcp-listener.ts';
 import type { TcpListenerOptions } from '../../src/listen/tcp-listener.ts';
 import { DgramUdpListener } from '../../src/listen/dgram-udp-listener.ts';
@@ -173,10 +175,11 @@ export class Rig {
     };
   }
 
-  async tcp(): Promise<TcpListener> {
+  /** A listener for connections, by default of DNS in the clear. */
+  async tcp(protocol: StreamProtocol = dnsOverTcp): Promise<TcpListener> {
     const options = { ...tcpDefaults, ...this.#options.tcp, ipv6Only: false };
     const address = this.#options.address ?? loopback;
-    const listener = await TcpListener.open(address, options, this.clock, this.dependencies);
+    const listener = await TcpListener.open(address, options, this.dependencies, protocol);
     this.#listener = listener;
     return listener;
   }

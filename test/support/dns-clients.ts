@@ -88,6 +88,11 @@ export class TcpClient {
     return new TcpClient(socket);
   }
 
+  /** Over a connection that is open already. */
+  static over(socket: Socket): TcpClient {
+    return new TcpClient(socket);
+  }
+
   /** Sends messages in one write. */
   send(...messages: readonly Buffer[]): void {
     this.write(Buffer.concat(messages.map(framed)));

@@ -24,7 +24,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   listen: {
     imports: socketImports,
     types: [],
-    packages: ['node:dgram', 'node:http2', 'node:net', 'node:tls'],
+    packages: [
+      'node:dgram',
+      'node:fs/promises',
+      'node:http',
+      'node:http2',
+      'node:net',
+      'node:stream',
+      'node:tls',
+    ],
   },
   admit: stage(),
   local: stage(),
@@ -41,6 +49,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     types: ['query', ...stageRooms, 'telemetry'],
     packages: ['hazelcast-client', 'node:crypto'],
   },
+  pod: {
+    imports: stageImports,
+    types: [...stageRooms, 'telemetry', 'config'],
+    packages: ['node:child_process', 'node:fs', 'node:net', 'node:os', 'node:stream'],
+  },
   telemetry: {
     imports: stageImports,
     types: [...stageRooms, 'grid'],
@@ -52,7 +65,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:fs/promises'],
   },
   assembly: {
-    imports: [...socketImports, ...stageRooms, 'grid', 'telemetry', 'config', 'pipeline.ts'],
+    imports: [...socketImports, ...stageRooms, 'grid', 'pod', 'telemetry', 'config', 'pipeline.ts'],
     types: [],
     packages: ['node:fs', 'node:fs/promises', 'node:os', 'node:path'],
   },
@@ -73,7 +86,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   'pipeline.ts': { imports: ['query'], types: [], packages: [] },
   'app.ts': {
-    imports: [...stageImports, ...stageRooms, 'grid', 'telemetry', 'config', 'assembly'],
+    imports: [...stageImports, ...stageRooms, 'grid', 'pod', 'telemetry', 'config', 'assembly'],
     types: [],
     packages: [],
   },
