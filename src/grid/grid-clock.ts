@@ -17,6 +17,8 @@ const membersMax = 9;
 /** Keys tried to find one of each: with nine members one is missed once in a thousand rounds. */
 const keysMax = 64;
 
+const anyMember = '';
+
 /** One sample bounds the offset from both sides; so do many together, and closer. */
 interface Bounds {
   readonly lowMs: number;
@@ -99,7 +101,7 @@ export class GridClock {
     const keys = this.#keyOfEach(watched, session);
     await Promise.all(Array.from(keys, ([member, key]) => this.#sampleOf(member, key)));
     for (const member of this.#samples.keys()) {
-      if (!watched.includes(member)) this.#samples.delete(member);
+      if (!keys.has(member) && !watched.includes(member)) this.#samples.delete(member);
     }
   }
 
@@ -111,6 +113,8 @@ export class GridClock {
       const member = session.memberOf(key);
       if (members.includes(member) && !keys.has(member)) keys.set(member, key);
     }
+    // A client that just connected does not know yet which member has which key: any one, then.
+    if (keys.size === 0) keys.set(anyMember, `${this.#replicaId}/${String(++this.#keys)}`);
     return keys;
   }
 

@@ -57,14 +57,22 @@ export class Cluster {
     }
   }
 
-  /** Starts one, in the place of an earlier one or as another one. */
-  async startReplica(index: number, set: Settings = {}): Promise<void> {
-    const { member, awaitGrid, file } = this.#options;
+  /**
+   * Starts one, in the place of an earlier one or as another one.
+   * @param awaitGrid whether to wait until it is connected
+   */
+  async startReplica(
+    index: number,
+    set: Settings = {},
+    awaitGrid = this.#options.awaitGrid,
+  ): Promise<void> {
+    const { member, file } = this.#options;
     const replica = await ReplicaProcess.launch([
       ...['serve', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'],
       ...(file === undefined ? [] : ['-c', file]),
       ...this.#settings(index, set),
     ]);
+    await this.replicas[index]?.kill();
     this.replicas[index] = replica;
     this.clients[index]?.close();
     this.clients[index] = new Asker(replica.address);
