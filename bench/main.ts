@@ -13,6 +13,7 @@ import type { Outcome } from './support/measurements.ts';
 import { parseOptions } from './support/options.ts';
 import type { BenchOptions } from './support/options.ts';
 import { writeResult } from './support/report.ts';
+import { measureWorkers } from './workers.ts';
 
 const allPeers: readonly Peer[] = [ceiling, heimdall, unbound, dnsdist, coredns];
 
@@ -33,6 +34,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   memory: compared(true, measureMemory),
   grid: measureGrid,
   policy: measurePolicy,
+  workers: measureWorkers,
 };
 
 const usage = `usage: npm run bench -- ${Object.keys(kinds).join('|')} [options]

@@ -9,6 +9,12 @@ import { loadConfig } from './config/load.ts';
 import type { ConfigSource } from './config/load.ts';
 import { WinstonLog } from './telemetry/winston-log.ts';
 
+/** What workers are started from, as source or built. */
+const workerFile = new URL(
+  import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js',
+  import.meta.url,
+);
+
 /** Exit code after a second signal: what a shell reports for a process ended by SIGINT. */
 const exitAtOnce = 130;
 
@@ -29,7 +35,7 @@ export async function serve(source: ConfigSource): Promise<number> {
   const random = new SystemRandom();
   const surroundings = thisMachine;
   const replica = new Replica(source, loaded, {
-    ...{ clock, random, log, surroundings, build, udp },
+    ...{ clock, random, log, surroundings, build, udp, workerFile },
   });
   const stopping = stopSignal(log);
   await replica.start();

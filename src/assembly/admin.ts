@@ -8,10 +8,12 @@ import type { ClusterView } from '../telemetry/cluster-view.ts';
 import type { BuildFigures } from '../telemetry/figures.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { viewOf } from './cache-view.ts';
+import type { Frontline } from './frontline.ts';
 import type { Resolver } from './resolver.ts';
 
 export interface AdminParts {
   readonly resolver: Resolver;
+  readonly frontline: Frontline;
   readonly watcher: ConfigWatcher;
   readonly log: WinstonLog;
   readonly clock: Clock;
@@ -22,7 +24,7 @@ export interface AdminParts {
 
 /** What the admin API does, done by the parts that can. */
 export function adminActions(parts: AdminParts): AdminActions {
-  const { resolver, watcher, log, clock, build, cluster = () => noCluster } = parts;
+  const { resolver, frontline, watcher, log, clock, build, cluster = () => noCluster } = parts;
   return {
     version: () => build,
     config: () => redact(watcher.current.config),
@@ -32,15 +34,19 @@ export function adminActions(parts: AdminParts): AdminActions {
       if (outcome.result === 'unchanged')
         return Promise.resolve({ applied: [], restartNeeded: [] });
       const { changed, restartNeeded } = outcome;
-      const applied = changed.filter((path) => !restartNeeded.includes(path));
-      return Promise.resolve({ applied, restartNeeded });
+      const left = restartNeeded.filter((path) => !frontline.takesOver(path));
+      const applied = changed.filter((path) => !left.includes(path));
+      return Promise.resolve({ applied, restartNeeded: left });
     },
     upstreams: () => resolver.upstreams.status(),
     cluster,
-    cacheStats: () => resolver.cacheFigures(),
+    workers: () => frontline.workers?.status() ?? [],
+    cacheStats: () => frontline.cacheFigures(resolver.cacheFigures()),
     cacheEntries: (name, type) => entriesOf(resolver, clock, name, type),
-    flush: (target) => resolver.flush(target),
-    setLog: ({ level, queries }): LogState => {
+    flush: async (target) => resolver.flush(target) + (await frontline.flush(target)),
+    setLog: async (change): Promise<LogState> => {
+      const { level, queries } = change;
+      await frontline.setLog(change);
       if (level !== undefined) log.level = level;
       if (queries !== undefined) {
         resolver.queryLog.configure({ ...resolver.queryLog.options, ...queries });

@@ -10,7 +10,6 @@ import { FailureCache } from '../cache/failure-cache.ts';
 import { KeepStage } from '../cache/keep-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
-import { changedPaths } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
 import { FilterStage } from '../filter/filter-stage.ts';
@@ -116,8 +115,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
 
   /** A route that changed may lead to other answers; what is answered here, see below. */
   forgetOutdated(before: Config, after: Config): void {
-    const touched = changedPaths(before, after);
-    if (!touched.some((path) => path === 'routes' || path.startsWith('local.'))) return;
+    if (whatDecidesNames(before) === whatDecidesNames(after)) return;
     const changed = changedSuffixes(before.routes, after.routes);
     this.cache.forgetWhere(
       (name) => this.#local.settles(name) || changed.some((suffix) => isAtOrBelow(name, suffix)),
@@ -179,6 +177,11 @@ function seedFrom(random: Random): number {
 
 function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallStage>[3] {
   return { stale: cache.serveStale, nxdomainCut: cache.nxdomainCut };
+}
+
+/** Not by the paths of options: a worker does without the schema, which takes memory and time. */
+function whatDecidesNames({ routes, local }: Config): string {
+  return JSON.stringify([routes, local]);
 }
 
 /** The suffixes whose route is new, gone or another one. */

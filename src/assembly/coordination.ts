@@ -82,10 +82,16 @@ export function tidingsOf(
     details: () => ({
       address: told.address(),
       switches: grid.coordination.switches.current,
-      answers: resolver.counters.answersByLayer(),
+      answers: answersByLayer(told.series()),
       hottest: findHottest(),
     }),
   };
+}
+
+/** How many queries each layer settled, in all processes of the replica. */
+function answersByLayer(series: readonly SeriesTotal[]): Record<string, number> {
+  const counts = series.filter(({ name }) => name === 'heimdall_query_duration_seconds_count');
+  return Object.fromEntries(counts.map(({ labels, value }) => [labels['layer'] ?? '', value]));
 }
 
 /** The switches as configured. */

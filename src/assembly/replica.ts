@@ -23,28 +23,28 @@ import { Readiness } from '../telemetry/readiness.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
+import { chooseFrontline, ownCacheBytes, workerCount } from './choose-frontline.ts';
+import type { FrontlineDependencies } from './choose-frontline.ts';
 import { gridOf, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
-import { Listeners } from './listeners.ts';
+import type { Frontline } from './frontline.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
-import type { UdpTransport } from './udp-transport.ts';
 import { chooseUpstreams } from './upstream-options.ts';
 import type { ChosenUpstreams, Surroundings } from './upstream-options.ts';
 
-export interface ReplicaDependencies {
+export interface ReplicaDependencies extends FrontlineDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: WinstonLog;
   readonly surroundings: Surroundings;
   readonly build: BuildFigures;
-  readonly udp: UdpTransport;
   /** In place of Hazelcast. */
   readonly connectGrid?: ConnectGrid;
 }
 
-/** One replica of the resolver as a process runs it: sockets, HTTP, snapshots, reloads. */
+/** One replica of the resolver: sockets or workers, HTTP, snapshots, reloads. */
 export class Replica {
   readonly resolver: Resolver;
   readonly #config: Config;
@@ -56,7 +56,7 @@ export class Replica {
   readonly #watcher: ConfigWatcher;
   readonly #guard: AdminGuard;
   readonly #http: HttpServer;
-  #listeners: Listeners | undefined;
+  readonly #frontline: Frontline;
   #httpAddress: SocketAddress | undefined;
 
   /** @throws {ConfigInvalid} when there is no upstream to use */
@@ -68,7 +68,12 @@ export class Replica {
     const chosen = this.#choose(config);
     this.#grid = gridOf(config, dependencies);
     const coordination = this.#grid?.coordination ?? standalone();
-    this.resolver = new Resolver(config, chosen.options, { ...dependencies, coordination });
+    const workers = workerCount(config, dependencies);
+    const cacheBytes = ownCacheBytes(config, workers);
+    const resolving = { ...dependencies, coordination, cacheBytes };
+    this.resolver = new Resolver(config, chosen.options, resolving);
+    const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
+    this.#frontline = chooseFrontline(config, workers, parts);
     this.#reloads = new ResultCounter(clock);
     this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
     this.#guard = new AdminGuard(config.http.token);
@@ -79,7 +84,7 @@ export class Replica {
 
   /** Where clients reach it; empty before the start. */
   get addresses(): readonly SocketAddress[] {
-    return this.#listeners?.addresses ?? [];
+    return this.#frontline.addresses;
   }
 
   get httpAddress(): SocketAddress | undefined {
@@ -91,7 +96,6 @@ export class Replica {
    * @throws {ListenFailed} and leaves nothing open
    */
   async start(): Promise<void> {
-    const { clock } = this.#dependencies;
     const { http, cache } = this.#config;
     try {
       if (http.address !== 'off') {
@@ -100,10 +104,7 @@ export class Replica {
       this.#startGrid();
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
       this.resolver.forgetLocalNames();
-      const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.resolver;
-      const { udp } = this.#dependencies;
-      const parts = { hotPath, responder, observer, gate, clock };
-      this.#listeners = await Listeners.open(this.#config, udp, parts);
+      await this.#frontline.open();
       await this.resolver.upstreams.start();
     } catch (error) {
       await this.#release();
@@ -126,9 +127,7 @@ export class Replica {
     const { graceMs, notReadyMs } = this.#watcher.current.config.shutdown;
     this.#readiness.block('draining', 'the replica is stopping');
     await sleep(clock, notReadyMs);
-    this.#listeners?.drain();
-    await Promise.race([this.resolver.responder.drained(), sleep(clock, graceMs)]);
-    const { inFlight } = this.resolver.responder;
+    const inFlight = await this.#frontline.drain(graceMs);
     if (inFlight > 0) log.warn('queries were still in flight at the end', { inFlight });
     await this.#snapshots.save();
     await this.#release();
@@ -137,8 +136,9 @@ export class Replica {
   async #release(): Promise<void> {
     this.#watcher.stop();
     this.#snapshots.stop();
+    this.resolver.filter.stop();
     this.resolver.upstreams.stop();
-    await this.#listeners?.close();
+    await this.#frontline.close();
     await this.#grid?.coordination.stop();
     if (this.#httpAddress !== undefined) await this.#http.stop();
   }
@@ -161,16 +161,15 @@ export class Replica {
     }
     const { config } = outcome.loaded;
     try {
-      this.#apply(config);
+      this.#apply(config, outcome.changed);
     } catch (error) {
       this.#refuse(error);
       return;
     }
     this.#reloads.succeeded();
     log.info('configuration reloaded', { changed: outcome.changed });
-    if (outcome.restartNeeded.length > 0) {
-      log.warn('some changes need a restart', { options: outcome.restartNeeded });
-    }
+    const left = outcome.restartNeeded.filter((path) => !this.#frontline.takesOver(path));
+    if (left.length > 0) log.warn('some changes need a restart', { options: left });
   }
 
   #refuse(error: unknown): void {
@@ -178,43 +177,50 @@ export class Replica {
     this.#dependencies.log.error('configuration not reloaded: the running one stays', { error });
   }
 
-  #apply(config: Config): void {
+  #apply(config: Config, changed: readonly string[]): void {
     const { log } = this.#dependencies;
     const chosen = this.#choose(config);
     log.level = config.log.level;
     this.#guard.setToken(config.http.token);
     if (this.#grid !== undefined) this.#grid.coordination.switches.current = switchesOf(config);
     this.#snapshots.start(config.cache.snapshot.intervalMs);
-    this.resolver.reconfigure(config, chosen.options).catch((error: unknown) => {
-      this.#refuse(error);
-    });
+    this.resolver
+      .reconfigure(config, chosen.options)
+      .then(() => this.#frontline.reconfigure(config, changed))
+      .catch((error: unknown) => this.#refuse(error));
   }
 
   #buildHttp(log: WinstonLog): HttpServer {
     const { clock, build } = this.#dependencies;
     const { resolver } = this;
+    const frontline = this.#frontline;
     const counters = new HttpCounters();
     const metrics = new Metrics(
-      metricSources({
-        queries: resolver.counters,
-        arrivals: resolver.arrivals,
-        connections: () => ({ tcp: this.#listeners?.tcpConnections ?? 0 }),
-        upstreamCounters: resolver.upstreamCounters,
-        upstreams: () => ({
-          exchangesInFlight: resolver.upstreams.exchangesInFlight,
-          exchangesRefused: resolver.upstreams.exchangesRefused,
-          servers: resolver.upstreams.status(),
+      frontline.sources(
+        metricSources({
+          queries: resolver.counters,
+          arrivals: resolver.arrivals,
+          connections: () => ({ tcp: frontline.tcpConnections }),
+          upstreamCounters: resolver.upstreamCounters,
+          upstreams: () => ({
+            exchangesInFlight: resolver.upstreams.exchangesInFlight,
+            exchangesRefused: resolver.upstreams.exchangesRefused,
+            servers: resolver.upstreams.status(),
+          }),
+          cache: () => resolver.cacheFigures(),
+          snapshot: () => this.#snapshots.figures(),
+          filter: () => resolver.filter.figures(),
+          flights: () => resolver.flight.figures(),
+          reloads: this.#reloads,
+          readiness: this.#readiness,
+          log: () => log.figures(),
+          http: counters,
+          build,
+          grid: this.#grid?.source,
+          workers: frontline.workers,
         }),
-        cache: () => resolver.cacheFigures(),
-        snapshot: () => this.#snapshots.figures(),
-        flights: () => resolver.flight.figures(),
-        reloads: this.#reloads,
-        readiness: this.#readiness,
-        log: () => log.figures(),
-        http: counters,
-        build,
-        grid: this.#grid?.source,
-      }),
+      ),
+      frontline.podMetrics,
     );
     this.#tellOthers(metrics);
     metrics.addProcessMetrics();
@@ -222,6 +228,7 @@ export class Replica {
     const open = publicRoutes({
       metrics,
       readiness: this.#readiness,
+      workers: frontline.workers,
       clusterCounters: this.#grid?.coordination.clusterCounters ?? new NoClusterCounters(),
       otherPaths: admin.map(({ path }) => path),
     });
@@ -244,7 +251,9 @@ export class Replica {
 
   #adminActions(): AdminActions {
     const { clock, build, log } = this.#dependencies;
-    const parts = { resolver: this.resolver, watcher: this.#watcher, log, clock, build };
+    const frontline = this.#frontline;
+    const watcher = this.#watcher;
+    const parts = { resolver: this.resolver, frontline, watcher, log, clock, build };
     const grid = this.#grid;
     if (grid === undefined) return adminActions(parts);
     const { replicaId, coordination } = grid;
@@ -281,7 +290,7 @@ export class Replica {
     const host = first === undefined || first.host === '0.0.0.0' ? '127.0.0.1' : first.host;
     const shown = host === '::' ? '::1' : host;
     return [
-      `Listening on ${this.#listeners?.describe().join(', ') ?? 'nothing'}`,
+      `Listening on ${this.#frontline.describe().join(', ')}`,
       `UDP transport: ${udp.name} (${udp.reason})`,
       `HTTP on ${this.#httpAddress === undefined ? 'off' : formatAddress(this.#httpAddress)}`,
       `Upstreams: ${this.resolver.upstreams.servers.join(', ')}`,

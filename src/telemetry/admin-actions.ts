@@ -4,6 +4,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { BuildFigures, CacheFigures } from './figures.ts';
 import type { LogLevel } from './log.ts';
 import type { QueryLogOptions } from './query-log.ts';
+import type { WorkerStatus } from './workers-figures.ts';
 
 /** What a reload came to. */
 export interface ReloadReport {
@@ -55,10 +56,12 @@ export interface AdminActions {
   upstreams(): readonly UpstreamStatus[];
   /** The cluster as this replica sees it. */
   cluster(): ClusterView | Promise<ClusterView>;
-  cacheStats(): CacheFigures;
+  cacheStats(): CacheFigures | Promise<CacheFigures>;
+  /** The worker processes; none where one process does all. */
+  workers(): readonly WorkerStatus[];
   /** The entries of a name, in wire form and lower case; of one type, or of all. */
   cacheEntries(name: Buffer, type: number | undefined): readonly CacheEntryView[];
   /** @returns how many entries were forgotten */
   flush(target: FlushTarget): number | Promise<number>;
-  setLog(change: LogChange): LogState;
+  setLog(change: LogChange): LogState | Promise<LogState>;
 }

@@ -12,7 +12,8 @@ export function adminRoutes(actions: AdminActions): HttpRoute[] {
     admin('/api/v1/config/reload', { POST: reload(actions) }),
     readable('/api/v1/upstreams', () => jsonReply(200, { upstreams: actions.upstreams() })),
     readable('/api/v1/cluster', async () => jsonReply(200, await actions.cluster())),
-    readable('/api/v1/cache/stats', () => jsonReply(200, actions.cacheStats())),
+    readable('/api/v1/workers', () => jsonReply(200, { workers: actions.workers() })),
+    readable('/api/v1/cache/stats', async () => jsonReply(200, await actions.cacheStats())),
     readable('/api/v1/cache/entries', ({ parameters }) => {
       const { name, type } = readEntriesQuery(parameters);
       return jsonReply(200, { entries: actions.cacheEntries(name, type) });
@@ -21,7 +22,7 @@ export function adminRoutes(actions: AdminActions): HttpRoute[] {
       POST: async ({ body }) => jsonReply(200, { flushed: await actions.flush(readFlush(body)) }),
     }),
     admin('/api/v1/log', {
-      PUT: ({ body }) => jsonReply(200, actions.setLog(readLogChange(body))),
+      PUT: async ({ body }) => jsonReply(200, await actions.setLog(readLogChange(body))),
     }),
   ];
 }

@@ -6,23 +6,26 @@ import type { HttpHandler, HttpRoute } from './http-route.ts';
 import { clusterPage } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
+import type { WorkersFigures } from './workers-figures.ts';
 
 export interface PublicDependencies {
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly clusterCounters: ClusterCounters;
+  /** Undefined where one process does all. */
+  readonly workers?: WorkersFigures | undefined;
   /** Paths of the other routes, for the page that lists them. */
   readonly otherPaths: readonly string[];
 }
 
 /** What anybody may ask: metrics, health, and what there is to ask. */
 export function publicRoutes(dependencies: PublicDependencies): HttpRoute[] {
-  const { metrics, readiness, clusterCounters, otherPaths } = dependencies;
+  const { metrics, readiness, clusterCounters, workers, otherPaths } = dependencies;
   const routes = [
     open('/metrics', async () => metricsReply(metrics, await metrics.scrape())),
     open('/metrics/cluster', () => clusterReply(metrics, clusterCounters)),
     open('/healthz', () => textReply(200, 'ok\n')),
-    open('/readyz', () => readyReply(readiness)),
+    open('/readyz', () => readyReply(readiness, workers)),
   ];
   const paths = [...routes.map(({ path }) => path), ...otherPaths];
   return [open('/', () => indexReply(paths)), ...routes];
@@ -55,9 +58,12 @@ async function totalsOf(counters: ClusterCounters): ReturnType<ClusterCounters['
   }
 }
 
-function readyReply(readiness: Readiness): HttpReply {
+function readyReply(readiness: Readiness, workers: WorkersFigures | undefined): HttpReply {
   const { ready } = readiness;
-  return jsonReply(ready ? 200 : 503, { ready, reasons: readiness.reasons() });
+  const states = workers?.status().map(({ state }) => state);
+  const listening = states?.filter((state) => state === 'listening').length;
+  const counts = states === undefined ? {} : { workers: { configured: states.length, listening } };
+  return jsonReply(ready ? 200 : 503, { ready, reasons: readiness.reasons(), ...counts });
 }
 
 /** Paths are ours, so nothing in them needs escaping. */

@@ -90,6 +90,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     types: [],
     packages: [],
   },
+  'worker-main.ts': {
+    imports: ['base', 'pod', 'telemetry', 'assembly'],
+    types: [],
+    packages: [],
+  },
   'main.ts': { imports: ['base', 'cli', 'app.ts'], types: [], packages: [] },
 };
 

@@ -120,6 +120,10 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       lastSuccessWallMs: 1_700_000_000_500,
       entries: 3,
     }),
+    certificate: () => ({
+      expiresAtWallMs: 1_800_000_000_000,
+      reloads: { success: 1, failure: 0 },
+    }),
     filter: () => ({
       blocked: { ads: 3 },
       rules: { ads: 100 },
@@ -174,6 +178,10 @@ export class RecordingActions implements AdminActions {
 
   cluster(): ClusterView {
     return noCluster;
+  }
+
+  workers(): [] {
+    return [];
   }
 
   cacheStats(): CacheFigures {

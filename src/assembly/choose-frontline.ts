@@ -1,0 +1,40 @@
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/schema.ts';
+import { workersForThisMachine } from '../pod/worker-count.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
+import type { WinstonLog } from '../telemetry/winston-log.ts';
+import { OwnSockets } from './frontline.ts';
+import type { Frontline } from './frontline.ts';
+import { cacheShares, PodWorkers } from './pod-workers.ts';
+import type { Resolver } from './resolver.ts';
+import type { UdpTransport } from './udp-transport.ts';
+
+export interface FrontlineDependencies {
+  readonly clock: Clock;
+  readonly log: WinstonLog;
+  readonly udp: UdpTransport;
+  /** What a worker is started from; without it there are no other processes. */
+  readonly workerFile?: URL;
+}
+
+/** How many processes answer clients; 1: the one that was started. */
+export function workerCount(config: Config, { workerFile }: FrontlineDependencies): number {
+  if (workerFile === undefined) return 1;
+  return config.workers === 'auto' ? workersForThisMachine() : config.workers;
+}
+
+/** What the process that asks upstreams may keep of `cache.maxBytes`. */
+export function ownCacheBytes(config: Config, workers: number): number {
+  return workers === 1 ? config.cache.maxBytes : cacheShares(config, workers).primary;
+}
+
+/** The sockets of this process, or workers where there are to be several. */
+export function chooseFrontline(
+  config: Config,
+  workers: number,
+  parts: FrontlineDependencies & { readonly resolver: Resolver; readonly readiness: Readiness },
+): Frontline {
+  const { workerFile } = parts;
+  if (workers === 1 || workerFile === undefined) return new OwnSockets({ ...parts, config });
+  return new PodWorkers({ ...parts, config, count: workers, workerFile });
+}

@@ -1,0 +1,210 @@
+import { formatAddress, parseSocketAddress } from '../base/address.ts';
+import type { SocketAddress } from '../base/address.ts';
+import type { Flush } from '../cache/bulletins.ts';
+import { redact } from '../config/changes.ts';
+import type { Config } from '../config/schema.ts';
+import { checkAddress } from '../listen/address-check.ts';
+import { AsksOfWorker } from '../pod/asks-of-worker.ts';
+import { flushToText } from '../pod/control.ts';
+import type { WorkerSetup } from '../pod/control.ts';
+import { WorkerPool } from '../pod/worker-pool.ts';
+import { WorkerProcess } from '../pod/worker-process.ts';
+import type { SlotObserver } from '../pod/worker-slot.ts';
+import type { LogChange } from '../telemetry/admin-actions.ts';
+import type { CacheFigures } from '../telemetry/figures.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { PodMetrics } from '../telemetry/metrics.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
+import type { Sources } from '../telemetry/sample.ts';
+import { WorkerTotals } from '../telemetry/worker-totals.ts';
+import type { WorkersFigures, WorkerStatus } from '../telemetry/workers-figures.ts';
+import type { Frontline, FrontlineParts } from './frontline.ts';
+
+/** An order is done within milliseconds; a scrape or a flush does not wait longer for one that hangs. */
+const orderMsMax = 1000;
+
+export interface PodParts extends Omit<FrontlineParts, 'udp'> {
+  readonly log: Log & { readonly level: WorkerSetup['logLevel'] };
+  readonly readiness: Readiness;
+  readonly count: number;
+  /** What a worker is started from. */
+  readonly workerFile: URL;
+}
+
+/** What `cache.maxBytes` comes to: half for the primary, the other half for the workers. */
+export function cacheShares(config: Config, workers: number): { primary: number; worker: number } {
+  const half = Math.floor(config.cache.maxBytes / 2);
+  return { primary: half, worker: Math.floor(half / workers) };
+}
+
+/** Worker processes that take the queries of clients, and ask this one what they do not know. */
+export class PodWorkers implements Frontline {
+  readonly workers: WorkersFigures;
+  readonly podMetrics: PodMetrics;
+  readonly #parts: PodParts;
+  readonly #totals = new WorkerTotals();
+  readonly #pool: WorkerPool;
+  #config: Config;
+  #addresses: readonly SocketAddress[] = [];
+  #isOpen = false;
+
+  constructor(parts: PodParts) {
+    const { clock, count, config } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    this.#pool = new WorkerPool(count, {
+      clock,
+      startWorker: (number) => this.#startWorker(number),
+      observer: this.#observer(),
+    });
+    this.workers = { status: () => this.#status(), restarts: () => this.#pool.restarts };
+    this.podMetrics = {
+      collect: () => this.#collect(),
+      processPage: (own) => this.#totals.processPage(own),
+    };
+    parts.resolver.onFlush((flush) => void this.flush(flush)); // of another replica
+  }
+
+  get addresses(): readonly SocketAddress[] {
+    return this.#addresses;
+  }
+
+  get tcpConnections(): number {
+    return 0; // each worker tells its own
+  }
+
+  describe(): string[] {
+    const where = this.#addresses.map((address) => `${formatAddress(address)} (UDP and TCP)`);
+    return where.length === 0 ? ['nothing'] : [...where, `${String(this.#parts.count)} workers`];
+  }
+
+  async open(): Promise<void> {
+    this.#addresses = await this.#findAddresses(this.#config, undefined);
+    await this.#pool.start();
+    this.#isOpen = true;
+  }
+
+  async drain(graceMs: number): Promise<number> {
+    this.#isOpen = false;
+    await this.#pool.stop(graceMs);
+    return 0; // each worker says so itself
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    await this.#pool.stop(0);
+  }
+
+  async reconfigure(config: Config, changed: readonly string[]): Promise<void> {
+    const before = this.#config;
+    this.#config = config;
+    await this.#pool.orderAll({ name: 'reconfigure', config: redact(config) }, orderMsMax);
+    if (!changed.some((path) => this.takesOver(path))) return;
+    this.#addresses = await this.#findAddresses(config, before);
+    this.#parts.log.info('workers are replaced one by one', { options: changed });
+    await this.#pool.roll(config.shutdown.graceMs);
+  }
+
+  takesOver(path: string): boolean {
+    return path.startsWith('listen.') && !keptByPrimary.includes(path);
+  }
+
+  async flush(flush: Flush): Promise<number> {
+    const reports = await this.#pool.orderAll(
+      { name: 'flush', flush: flushToText(flush) },
+      orderMsMax,
+    );
+    return reports.reduce((sum, { forgotten = 0 }) => sum + forgotten, 0);
+  }
+
+  async setLog(change: LogChange): Promise<void> {
+    await this.#pool.orderAll({ name: 'log', change }, orderMsMax);
+  }
+
+  async cacheFigures(own: CacheFigures): Promise<CacheFigures> {
+    await this.#collect();
+    return this.#totals.cache(own);
+  }
+
+  sources(own: Sources): Sources {
+    return this.#totals.sources(own);
+  }
+
+  async #collect(): Promise<void> {
+    await this.#pool.orderAll({ name: 'figures' }, orderMsMax); // reports come by onFigures
+  }
+
+  /** Each address as it is, with the port that it had before or that is free. */
+  #findAddresses(config: Config, before: Config | undefined): Promise<SocketAddress[]> {
+    const old = before?.listen.addresses ?? [];
+    return Promise.all(
+      config.listen.addresses.map(async (text, index) => {
+        const sameIndex = old[index] === text ? index : -1;
+        const known = text.endsWith(':0') ? sameIndex : old.indexOf(text);
+        return this.#addresses[known] ?? checkAddress(parseSocketAddress(text, 0));
+      }),
+    );
+  }
+
+  #startWorker(number: number): WorkerProcess {
+    const { clock, resolver, log, count, workerFile } = this.#parts;
+    const config = this.#config;
+    return new WorkerProcess({
+      workerFile,
+      clock,
+      setup: {
+        config: redact(config),
+        addresses: this.#addresses,
+        cacheBytes: cacheShares(this.#parts.config, count).worker,
+        logLevel: log.level,
+      },
+      connect: (carrier) => {
+        void new AsksOfWorker(carrier, {
+          clock,
+          answer: resolver.ask,
+          asksMax: () => config.listen.queriesInFlightMax,
+          report: (message, error) => log.error(message, { error }),
+        });
+      },
+      onFigures: (figures) => this.#totals.update(number, figures),
+    });
+  }
+
+  #observer(): SlotObserver {
+    const { log } = this.#parts;
+    return {
+      changed: () => this.#judgeReadiness(),
+      ended: ({ number }) => this.#totals.end(number),
+      crashed: ({ handle }, how, restartInMs) =>
+        log.error('a worker ended by itself: it is started again', {
+          pid: handle.pid,
+          how,
+          restartInMs,
+        }),
+    };
+  }
+
+  /** Ready while one of them listens; the start waits for all. */
+  #judgeReadiness(): void {
+    const { readiness } = this.#parts;
+    if (this.#pool.listening > 0) readiness.clear('workers');
+    else if (this.#isOpen) readiness.block('workers', 'no worker takes queries');
+  }
+
+  #status(): WorkerStatus[] {
+    return this.#pool.places().map(({ place, state, restarts, current }) => {
+      const told = current === undefined ? undefined : this.#totals.of(current.number);
+      return {
+        place,
+        pid: current?.handle.pid ?? null,
+        state,
+        restarts,
+        inFlight: told?.inFlight ?? 0,
+        cacheEntries: told?.cache.entries ?? 0,
+      };
+    });
+  }
+}
+
+/** The bound on flights is that of the primary, too; the transport was chosen at its start. */
+const keptByPrimary = ['listen.queriesInFlightMax', 'listen.udp.responseBytesMax'];

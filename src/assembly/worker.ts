@@ -1,0 +1,185 @@
+import { sleep } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Config } from '../config/schema.ts';
+import { buildWorkerPipeline } from '../pipeline.ts';
+import { AskPrimaryStage } from '../pod/ask-primary-stage.ts';
+import type { AskOptions } from '../pod/ask-primary-stage.ts';
+import { flushFromText } from '../pod/control.ts';
+import type { OrderReport, WorkerOrder, WorkerSetup } from '../pod/control.ts';
+import type { PrimaryChannel } from '../pod/primary-channel.ts';
+import type { LogChange } from '../telemetry/admin-actions.ts';
+import { HttpCounters } from '../telemetry/http-counters.ts';
+import { metricSources } from '../telemetry/metric-sources.ts';
+import { totalsOf } from '../telemetry/metrics.ts';
+import { OwnProcessMetrics } from '../telemetry/process-metrics.ts';
+import { Readiness } from '../telemetry/readiness.ts';
+import { ResultCounter } from '../telemetry/result-counter.ts';
+import type { Sources } from '../telemetry/sample.ts';
+import { UpstreamCounters } from '../telemetry/upstream-counters.ts';
+import type { WorkerFigures } from '../telemetry/worker-figures.ts';
+import { workerMetricNames } from '../telemetry/worker-totals.ts';
+import type { WinstonLog } from '../telemetry/winston-log.ts';
+import { Answering } from './answering.ts';
+import { Listeners } from './listeners.ts';
+import type { UdpTransport } from './udp-transport.ts';
+
+/** The primary ends every ask by itself; beyond its budget this long for the grid and the way. */
+const askSlackMs = 2000;
+/** Turns of the event loop given to what waits in sockets before they are closed. */
+const closingTurnsMax = 100;
+
+export interface WorkerDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: WinstonLog;
+  readonly udp: UdpTransport;
+}
+
+/** A worker process: sockets of clients, a small L1, and the primary for all else. */
+export class Worker {
+  readonly #setup: WorkerSetup;
+  readonly #dependencies: WorkerDependencies;
+  readonly #askPrimary: AskPrimaryStage;
+  readonly #answering: Answering;
+  readonly #sources: Sources;
+  readonly #process = new OwnProcessMetrics();
+  #config: Config;
+  #listeners: Listeners | undefined;
+
+  constructor(setup: WorkerSetup, channel: PrimaryChannel, dependencies: WorkerDependencies) {
+    const { config, cacheBytes } = setup;
+    this.#setup = setup;
+    this.#dependencies = dependencies;
+    this.#config = config;
+    this.#askPrimary = new AskPrimaryStage(channel.carrier, dependencies.clock, askOptions(config));
+    const probes = { noteIfProbe: () => false }; // the primary knows them, and sees those queries
+    const parts = { ...dependencies, cacheBytes, probes };
+    const askPrimary = this.#askPrimary;
+    this.#answering = new Answering(config, parts, (upper) =>
+      buildWorkerPipeline({ ...upper, askPrimary }),
+    );
+    this.#sources = this.#buildSources();
+    channel.onOrder((order) => this.#obey(order));
+  }
+
+  /** @throws {ListenFailed} and leaves nothing open */
+  async start(): Promise<void> {
+    const { clock, udp } = this.#dependencies;
+    const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.#answering;
+    const dependencies = { hotPath, responder, observer, gate, clock };
+    const { config, addresses } = this.#setup;
+    await this.#answering.filter.start();
+    this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
+  }
+
+  /** What it counted by now. */
+  figures(): WorkerFigures {
+    return {
+      series: totalsOf(this.#sources, workerMetricNames),
+      cache: this.#answering.cacheFigures(),
+      connections: this.#listeners?.tcpConnections ?? 0,
+      inFlight: this.#answering.responder.inFlight,
+    };
+  }
+
+  async #obey(order: WorkerOrder): Promise<OrderReport> {
+    const forgotten = await this.#do(order);
+    const figures = { ...this.figures(), process: await this.#process.read() };
+    return forgotten === undefined ? { figures } : { figures, forgotten };
+  }
+
+  async #do(order: WorkerOrder): Promise<number | undefined> {
+    switch (order.name) {
+      case 'flush':
+        return this.#answering.forget(flushFromText(order.flush));
+      case 'reconfigure':
+        this.#reconfigure(order.config);
+        return undefined;
+      case 'log':
+        this.#setLog(order.change);
+        return undefined;
+      case 'drain':
+        await this.#drain(order.graceMs, order.othersGoOn);
+        return undefined;
+      case 'figures':
+        return undefined;
+    }
+  }
+
+  #reconfigure(config: Config): void {
+    const before = this.#config;
+    this.#config = config;
+    this.#dependencies.log.level = config.log.level;
+    this.#askPrimary.setOptions(askOptions(config));
+    this.#answering.setOptions(config);
+    this.#answering.forgetOutdated(before, config);
+  }
+
+  #setLog({ level, queries }: LogChange): void {
+    const { queryLog } = this.#answering;
+    if (level !== undefined) this.#dependencies.log.level = level;
+    if (queries === undefined) return;
+    queryLog.configure({ ...queryLog.options, ...queries });
+    this.#answering.setHotPath(!queryLog.enabled);
+  }
+
+  async #drain(graceMs: number, othersGoOn: boolean): Promise<void> {
+    const { clock, log } = this.#dependencies;
+    const { responder } = this.#answering;
+    if (othersGoOn) this.#listeners?.handOver();
+    else this.#listeners?.drain();
+    await this.#emptySockets();
+    await Promise.race([responder.drained(), sleep(clock, graceMs)]);
+    if (responder.inFlight > 0) {
+      log.warn('queries were still in flight at the end', { inFlight: responder.inFlight });
+    }
+    await this.#emptySockets();
+    await this.#listeners?.close();
+    this.#answering.filter.stop();
+  }
+
+  /**
+   * What waits in a socket that is closed is lost, though other sockets have its port: so it is
+   * closed in a turn of the event loop in which nothing was there to read.
+   */
+  async #emptySockets(): Promise<void> {
+    const received = (): number => this.#answering.counters.queries.reduce((sum, n) => sum + n, 0);
+    let before = -1;
+    for (let turns = 0; turns < closingTurnsMax && received() !== before; turns++) {
+      before = received();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  #buildSources(): Sources {
+    const { clock, log } = this.#dependencies;
+    const answering = this.#answering;
+    return metricSources({
+      queries: answering.counters,
+      arrivals: answering.arrivals,
+      connections: () => ({ tcp: this.#listeners?.tcpConnections ?? 0 }),
+      cache: () => answering.cacheFigures(),
+      filter: () => answering.filter.figures(),
+      flights: () => answering.flight.figures(),
+      log: () => log.figures(),
+      // What a worker has none of, and does not tell.
+      upstreamCounters: new UpstreamCounters(log),
+      upstreams: () => ({ exchangesInFlight: 0, exchangesRefused: 0, servers: [] }),
+      snapshot: () => undefined,
+      reloads: new ResultCounter(clock),
+      readiness: new Readiness(),
+      http: new HttpCounters(),
+      build: { version: '', node: '', udpTransport: '' },
+    });
+  }
+}
+
+function askOptions({ listen, upstream }: Config): AskOptions {
+  return {
+    asksMax: listen.queriesInFlightMax,
+    deadlineMs: upstream.queryBudgetMs + askSlackMs,
+  };
+}
