@@ -4,7 +4,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import type { Config } from '../config/schema.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
-import type { CacheFigures } from '../telemetry/figures.ts';
+import type { CacheFigures, CertificateFigures, Totals } from '../telemetry/figures.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { PodMetrics } from '../telemetry/metrics.ts';
 import type { Sources } from '../telemetry/sample.ts';
 import type { WorkersFigures } from '../telemetry/workers-figures.ts';
@@ -19,7 +20,10 @@ import type { UdpTransport } from './udp-transport.ts';
 export interface Frontline {
   /** Where clients reach it; empty before {@link open}. */
   readonly addresses: readonly SocketAddress[];
-  readonly tcpConnections: number;
+  /** Open connections by transport. */
+  connections(): Totals;
+  /** Undefined where nothing is encrypted. */
+  certificate(): CertificateFigures | undefined;
   /** Undefined where the process takes queries itself. */
   readonly workers: WorkersFigures | undefined;
   /** How metrics of several processes become one; undefined where there is one. */
@@ -47,6 +51,7 @@ export interface FrontlineParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly udp: UdpTransport;
+  readonly log: Log;
 }
 
 /** The sockets of this process. */
@@ -64,8 +69,12 @@ export class OwnSockets implements Frontline {
     return this.#listeners?.addresses ?? [];
   }
 
-  get tcpConnections(): number {
-    return this.#listeners?.tcpConnections ?? 0;
+  connections(): Totals {
+    return this.#listeners?.connections() ?? {};
+  }
+
+  certificate(): CertificateFigures | undefined {
+    return this.#listeners?.certificate();
   }
 
   describe(): string[] {
@@ -73,10 +82,10 @@ export class OwnSockets implements Frontline {
   }
 
   async open(): Promise<void> {
-    const { config, resolver, clock, udp } = this.#parts;
+    const { config, resolver, clock, udp, log } = this.#parts;
     await resolver.filter.start();
     const { hotPath, responder, arrivals: observer, clientGuard: gate } = resolver;
-    const dependencies = { hotPath, responder, observer, gate, clock };
+    const dependencies = { hotPath, responder, observer, gate, clock, log };
     this.#listeners = await Listeners.open(config, udp, dependencies);
   }
 

@@ -3,7 +3,10 @@ import type { SocketAddress } from '../base/address.ts';
 import type { Config } from '../config/schema.ts';
 import { dnsOverTcp } from '../listen/stream-protocol.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
-import type { ListenerDependencies, UdpListener } from '../listen/udp-listener.ts';
+import type { UdpListener } from '../listen/udp-listener.ts';
+import type { CertificateFigures, Totals } from '../telemetry/figures.ts';
+import { EncryptedListeners } from './encrypted-listeners.ts';
+import type { EncryptedDependencies } from './encrypted-listeners.ts';
 import type { UdpTransport } from './udp-transport.ts';
 
 /** Times that a free TCP port is looked for when the port is 0 and UDP took one that TCP has not. */
@@ -14,15 +17,17 @@ export class Listeners {
   readonly #udp: UdpListener[] = [];
   readonly #tcp: TcpListener[] = [];
   readonly #addresses: SocketAddress[] = [];
+  #encrypted: EncryptedListeners | undefined;
 
   /**
    * @param sharedAddresses in place of the configured ones: sockets of other processes have them too
    * @throws {ListenFailed} and leaves nothing open
+   * @throws {CertificateRefused} and leaves nothing open
    */
   static async open(
     config: Config,
     transport: UdpTransport,
-    dependencies: ListenerDependencies,
+    dependencies: EncryptedDependencies,
     sharedAddresses?: readonly SocketAddress[],
   ): Promise<Listeners> {
     const listeners = new Listeners();
@@ -34,6 +39,7 @@ export class Listeners {
       for (const address of addresses) {
         await listeners.#openBoth(address, addresses, parts);
       }
+      listeners.#encrypted = await EncryptedListeners.open(config.listen, dependencies, reusePort);
     } catch (error) {
       await listeners.close();
       throw error;
@@ -49,17 +55,31 @@ export class Listeners {
     return this.#addresses;
   }
 
-  get tcpConnections(): number {
-    return this.#tcp.reduce((sum, { connectionCount }) => sum + connectionCount, 0);
+  /** Open connections by transport. */
+  connections(): Totals {
+    const tcp = this.#tcp.reduce((sum, { connectionCount }) => sum + connectionCount, 0);
+    return { tcp, ...this.#encrypted?.connections() };
+  }
+
+  /** Undefined where nothing is encrypted. */
+  certificate(): CertificateFigures | undefined {
+    return this.#encrypted?.figures();
+  }
+
+  /** Where DNS over TLS or HTTPS is served. */
+  encryptedAddresses(transport: 'tls' | 'https'): SocketAddress[] {
+    return this.#encrypted?.addressesOf(transport) ?? [];
   }
 
   describe(): string[] {
-    return this.addresses.map((address) => `${formatAddress(address)} (UDP and TCP)`);
+    const clear = this.addresses.map((address) => `${formatAddress(address)} (UDP and TCP)`);
+    return [...clear, ...(this.#encrypted?.describe() ?? [])];
   }
 
   /** No new connections; UDP goes on until {@link close}. */
   drain(): void {
     for (const listener of this.#tcp) listener.drain();
+    this.#encrypted?.drain();
   }
 
   /** As {@link drain}, and leaves UDP to the other sockets of the port, as far as it can. */
@@ -69,7 +89,8 @@ export class Listeners {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#udp, ...this.#tcp].map((listener) => listener.close()));
+    const all = [...this.#udp, ...this.#tcp, ...(this.#encrypted ? [this.#encrypted] : [])];
+    await Promise.all(all.map((listener) => listener.close()));
   }
 
   async #openBoth(
@@ -98,6 +119,6 @@ export class Listeners {
 interface Parts {
   readonly config: Config;
   readonly transport: UdpTransport;
-  readonly dependencies: ListenerDependencies;
+  readonly dependencies: EncryptedDependencies;
   readonly reusePort: boolean;
 }

@@ -11,7 +11,7 @@ import { WorkerPool } from '../pod/worker-pool.ts';
 import { WorkerProcess } from '../pod/worker-process.ts';
 import type { SlotObserver } from '../pod/worker-slot.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
-import type { CacheFigures } from '../telemetry/figures.ts';
+import type { CacheFigures, Totals } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PodMetrics } from '../telemetry/metrics.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
@@ -69,8 +69,12 @@ export class PodWorkers implements Frontline {
     return this.#addresses;
   }
 
-  get tcpConnections(): number {
-    return 0; // each worker tells its own
+  connections(): Totals {
+    return {}; // each worker tells its own
+  }
+
+  certificate(): undefined {
+    return undefined; // the same
   }
 
   describe(): string[] {

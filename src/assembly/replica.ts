@@ -200,7 +200,8 @@ export class Replica {
         metricSources({
           queries: resolver.counters,
           arrivals: resolver.arrivals,
-          connections: () => ({ tcp: frontline.tcpConnections }),
+          connections: () => frontline.connections(),
+          certificate: () => frontline.certificate(),
           upstreamCounters: resolver.upstreamCounters,
           upstreams: () => ({
             exchangesInFlight: resolver.upstreams.exchangesInFlight,

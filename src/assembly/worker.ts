@@ -65,9 +65,9 @@ export class Worker {
 
   /** @throws {ListenFailed} and leaves nothing open */
   async start(): Promise<void> {
-    const { clock, udp } = this.#dependencies;
+    const { clock, udp, log } = this.#dependencies;
     const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.#answering;
-    const dependencies = { hotPath, responder, observer, gate, clock };
+    const dependencies = { hotPath, responder, observer, gate, clock, log };
     const { config, addresses } = this.#setup;
     await this.#answering.filter.start();
     this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
@@ -78,7 +78,6 @@ export class Worker {
     return {
       series: totalsOf(this.#sources, workerMetricNames),
       cache: this.#answering.cacheFigures(),
-      connections: this.#listeners?.tcpConnections ?? 0,
       inFlight: this.#answering.responder.inFlight,
     };
   }
@@ -160,7 +159,8 @@ export class Worker {
     return metricSources({
       queries: answering.counters,
       arrivals: answering.arrivals,
-      connections: () => ({ tcp: this.#listeners?.tcpConnections ?? 0 }),
+      connections: () => this.#listeners?.connections() ?? {},
+      certificate: () => this.#listeners?.certificate(),
       cache: () => answering.cacheFigures(),
       filter: () => answering.filter.figures(),
       flights: () => answering.flight.figures(),

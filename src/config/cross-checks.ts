@@ -78,6 +78,22 @@ function tokenConflicts({ http }: Config): Conflict[] {
     : [];
 }
 
+/** A listener that encrypts needs a certificate and its key. */
+function certificateConflicts({ listen }: Config): Conflict[] {
+  const { certificate, tls, https } = listen;
+  const encrypts = tls.addresses.length > 0 || (https.addresses.length > 0 && !https.plain);
+  return (['file', 'keyFile'] as const).flatMap((key) =>
+    encrypts && certificate[key] === undefined
+      ? [
+          {
+            path: ['listen', 'certificate', key],
+            message: 'found nothing; needed for listen.tls and listen.https',
+          },
+        ]
+      : [],
+  );
+}
+
 function filterConflicts({ filter }: Config): Conflict[] {
   const names = filter.lists.map(({ name }) => name);
   const unknown = (lists: readonly string[], path: readonly PropertyKey[]): Conflict[] =>
@@ -112,6 +128,7 @@ export function crossCheck(
     ...repetitionConflicts(config),
     ...tokenConflicts(config),
     ...filterConflicts(config),
+    ...certificateConflicts(config),
   ].map(({ path, message }) => ({
     ...locate(path),
     path: formatPath(path),

@@ -3,6 +3,7 @@ import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
+import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
@@ -75,6 +76,9 @@ const listen = z.strictObject({
     .meta({ description: 'Where queries are taken, over UDP and TCP alike.' }),
   udp: udp.prefault({}),
   tcp: tcp.prefault({}),
+  certificate: certificateSchema.prefault({}),
+  tls: listenTlsSchema.prefault({}),
+  https: listenHttpsSchema.prefault({}),
   queriesInFlightMax: integer('Cache misses in flight over all transports; more are refused.', {
     min: 1,
     max: 1_000_000,

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { CertificateRefused, describeError } from '../base/errors.ts';
@@ -13,6 +14,8 @@ export interface CertificateFiles {
 export interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
+  /** When it ends: Unix time in milliseconds. */
+  readonly expiresAtWallMs: number;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   try {
     const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
     createSecureContext({ cert, key });
-    return { cert, key };
+    return { cert, key, expiresAtWallMs: Date.parse(new X509Certificate(cert).validTo) };
   } catch (error) {
     throw new CertificateRefused(
       `${certificateFile} with ${keyFile} is no certificate: ${describeError(error)}`,

@@ -13,14 +13,17 @@ import type { ConnectionContext } from './tcp-connection.ts';
 /** A handshake takes three trips; who takes longer holds a place that others could use. */
 const handshakeTimeoutMs = 5000;
 
+/** What TLS needs of a certificate. */
+export type CertificatePair = Pick<Certificate, 'cert' | 'key'>;
+
 /** Serves with a certificate that can be replaced while connections are open. */
 abstract class EncryptedProtocol {
   readonly readyEvent = 'secureConnection';
   readonly #options: TlsOptions;
   #server: TlsServer | undefined;
-  #certificate: Certificate;
+  #certificate: CertificatePair;
 
-  constructor(certificate: Certificate, protocols: string[]) {
+  constructor(certificate: CertificatePair, protocols: string[]) {
     this.#certificate = certificate;
     this.#options = {
       ALPNProtocols: protocols,
@@ -31,14 +34,16 @@ abstract class EncryptedProtocol {
   }
 
   createServer(): Server {
-    this.#server = createTlsServer({ ...this.#options, ...this.#certificate });
+    const { cert, key } = this.#certificate;
+    this.#server = createTlsServer({ ...this.#options, cert, key });
     return this.#server;
   }
 
   /** New connections get this one. */
-  replaceCertificate(certificate: Certificate): void {
+  replaceCertificate(certificate: CertificatePair): void {
     this.#certificate = certificate;
-    this.#server?.setSecureContext({ ...this.#options, ...certificate });
+    const { cert, key } = certificate;
+    this.#server?.setSecureContext({ ...this.#options, cert, key });
   }
 }
 
@@ -46,7 +51,7 @@ abstract class EncryptedProtocol {
 export class DnsOverTls extends EncryptedProtocol implements StreamProtocol {
   readonly transport = 'tls';
 
-  constructor(certificate: Certificate) {
+  constructor(certificate: CertificatePair) {
     super(certificate, ['dot']);
   }
 
@@ -75,7 +80,7 @@ export class DnsOverHttps extends EncryptedProtocol implements StreamProtocol {
   readonly #path: string;
   readonly #http1 = new Http1Requests();
 
-  constructor(certificate: Certificate, path: string) {
+  constructor(certificate: CertificatePair, path: string) {
     super(certificate, ['h2', 'http/1.1']);
     this.#path = path;
   }

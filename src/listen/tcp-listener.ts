@@ -8,7 +8,7 @@ import { clientVerdict } from '../query/client-verdict.ts';
 import { listenFailure } from './listen-error.ts';
 import type { StreamConnection } from './stream-connection.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
-import type { ConnectionContext, TcpOptions } from './tcp-connection.ts';
+import type { ConnectionContext, StreamTransport, TcpOptions } from './tcp-connection.ts';
 import { ResponseSlab } from './response-slab.ts';
 import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts';
 
@@ -91,6 +91,10 @@ export class TcpListener {
   get address(): SocketAddress {
     const { address, port } = this.#server.address() as AddressInfo; // a listening TCP server has one
     return { host: address, port };
+  }
+
+  get transport(): StreamTransport {
+    return this.#protocol.transport;
   }
 
   get connectionCount(): number {

@@ -11,7 +11,9 @@ export function adminRoutes(actions: AdminActions): HttpRoute[] {
     readable('/api/v1/config', () => jsonReply(200, actions.config())),
     admin('/api/v1/config/reload', { POST: reload(actions) }),
     readable('/api/v1/upstreams', () => jsonReply(200, { upstreams: actions.upstreams() })),
-    readable('/api/v1/cluster', async () => jsonReply(200, await actions.cluster())),
+    readable('/api/v1/cluster', async () =>
+      jsonReply(200, { ...(await actions.cluster()), workers: actions.workers() }),
+    ),
     readable('/api/v1/workers', () => jsonReply(200, { workers: actions.workers() })),
     readable('/api/v1/cache/stats', async () => jsonReply(200, await actions.cacheStats())),
     readable('/api/v1/cache/entries', ({ parameters }) => {

@@ -62,6 +62,14 @@ export interface FilterFigures {
   readonly lastSuccessWallMs: number | undefined;
 }
 
+/** The certificate of the listeners that encrypt. */
+export interface CertificateFigures {
+  /** Unix time in milliseconds. */
+  readonly expiresAtWallMs: number;
+  /** Replacements by result. */
+  readonly reloads: Totals;
+}
+
 /** Questions being fetched. */
 export interface FlightFigures {
   readonly inProgress: number;

@@ -12,6 +12,7 @@ import type { ArrivalCounters } from './arrival-counters.ts';
 import type {
   BuildFigures,
   CacheFigures,
+  CertificateFigures,
   FilterFigures,
   FlightFigures,
   LogFigures,
@@ -44,6 +45,8 @@ export interface Figures {
   readonly cache: () => CacheFigures;
   /** Undefined where no snapshots are kept. */
   readonly snapshot: () => SnapshotFigures | undefined;
+  /** Undefined where nothing is encrypted. */
+  readonly certificate: () => CertificateFigures | undefined;
   readonly filter: () => FilterFigures;
   readonly flights: () => FlightFigures;
   readonly reloads: ResultCounter;
@@ -64,6 +67,7 @@ export function metricSources(figures: Figures): Sources {
     ...upstreamSources(figures.upstreamCounters, figures.upstreams),
     ...cacheSources(figures.cache),
     ...snapshotSources(figures.snapshot),
+    ...certificateSources(figures.certificate),
     ...filterSources(figures.filter),
     ...processSources(figures),
     ...gridSources(figures.grid),
@@ -71,6 +75,19 @@ export function metricSources(figures: Figures): Sources {
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
     heimdall_flights_refused_total: () => plain(figures.flights().refused),
+  };
+}
+
+function certificateSources(
+  certificate: () => CertificateFigures | undefined,
+): SourcesOf<'heimdall_certificate_'> {
+  return {
+    heimdall_certificate_expiry_timestamp_seconds: () => {
+      const wallMs = certificate()?.expiresAtWallMs;
+      return optional(wallMs === undefined ? undefined : wallMs / 1000);
+    },
+    heimdall_certificate_reloads_total: () =>
+      byLabel('result', Object.entries(certificate()?.reloads ?? {})),
   };
 }
 

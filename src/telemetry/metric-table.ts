@@ -132,6 +132,8 @@ export const metricTable = {
     'When a snapshot was last written, in Unix time.',
   ),
   heimdall_cache_snapshot_entries: gauge('Answers in the last snapshot.'),
+  heimdall_certificate_expiry_timestamp_seconds: moment('When the certificate in use ends.'),
+  heimdall_certificate_reloads_total: counter('Times that the certificate was replaced.', 'result'),
   heimdall_filter_blocked_total: counter('Queries that a list blocked.', 'list'),
   heimdall_filter_rules: gauge('Rules taken from a list.', 'list'),
   heimdall_filter_names: gauge('Different names on all lists.'),

@@ -6,8 +6,6 @@ import type { SeriesTotal } from './cluster-counters.ts';
 export interface WorkerFigures {
   readonly series: readonly SeriesTotal[];
   readonly cache: CacheFigures;
-  /** Open connections of clients. */
-  readonly connections: number;
   /** Queries on their way through its stages. */
   readonly inFlight: number;
   /** Told when it is asked for, and at the end; not at every interval. */

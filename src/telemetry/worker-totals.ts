@@ -29,9 +29,11 @@ export const workerMetricNames: readonly MetricName[] = metricNames.filter(
 /** The worst counts; or each process has the same lists. */
 const likeEverywhere = [
   'heimdall_event_loop',
+  'heimdall_certificate_expiry',
   'heimdall_filter_rules',
   'heimdall_filter_names',
   'heimdall_filter_last_success',
+  'heimdall_certificate_expiry',
 ];
 
 /**
@@ -76,11 +78,6 @@ export class WorkerTotals {
     if (last.process === undefined) return;
     const lasting = [this.#endedProcess ?? [], lastingProcessMetrics(last.process)];
     this.#endedProcess = lasting.flat();
-  }
-
-  /** Open connections of clients. */
-  get connections(): number {
-    return [...this.#latest.values()].reduce((sum, { connections }) => sum + connections, 0);
   }
 
   of(worker: number): WorkerFigures | undefined {

@@ -92,6 +92,13 @@ const textOf = new Map([
   ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
 ]);
 
+/** Options that need a certificate. */
+const encrypts = new Set(['listen.tls.addresses', 'listen.https.addresses']);
+const certificate = {
+  'listen.certificate.file': '/etc/tls.crt',
+  'listen.certificate.keyFile': '/etc/tls.key',
+};
+
 /** Text that the option allows. */
 function textFor({ path, kind, fallback }: Option): string {
   const special = textOf.get(path);
@@ -125,7 +132,8 @@ describe('the environment', () => {
     '%s sets its option',
     (variable, option) => {
       if (option.path.endsWith('File')) writeFileSync(file, 'a token\n');
-      const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags: {} });
+      const flags = encrypts.has(option.path) ? certificate : {};
+      const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags });
       expect(sources.get(option.path)).toBe('environment');
     },
   );

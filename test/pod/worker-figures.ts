@@ -11,7 +11,6 @@ export function workerFigures(series: Readonly<Record<string, number>>): WorkerF
       value,
     })),
     cache: cacheFigures,
-    connections: 1,
     inFlight: 0,
   };
 }

@@ -25,6 +25,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: socketImports,
     types: [],
     packages: [
+      'node:crypto',
       'node:dgram',
       'node:fs/promises',
       'node:http',
