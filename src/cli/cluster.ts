@@ -27,7 +27,8 @@ export async function runCluster(given: ApiArguments, io: CommandIo): Promise<Ex
   const body = await callApi(given, io, { method: 'GET', path: '/api/v1/cluster' });
   const state = body['state'];
   if (given.json) printJson(io, body);
-  else printLines(io, state === 'off' ? [nothing] : clusterLines(body));
+  else
+    printLines(io, [...(state === 'off' ? [nothing] : clusterLines(body)), ...workerLines(body)]);
   return state === 'lost' ? exitCode.failed : exitCode.ok;
 }
 
@@ -47,6 +48,21 @@ function clusterLines(body: Fields): string[] {
     ...section('Leases', countLines(fieldsOf(body['leases']))),
   ].slice(1);
 }
+
+/** The processes of this replica, where there are several. */
+function workerLines(body: Fields): string[] {
+  const workers = rowsOf(body, 'workers');
+  return workers.length === 0 ? [] : section('Workers', rowsTable(workers, workerColumns));
+}
+
+const workerColumns = [
+  ['WORKER', 'place'],
+  ['PID', 'pid'],
+  ['STATE', 'state'],
+  ['RESTARTS', 'restarts'],
+  ['IN FLIGHT', 'inFlight'],
+  ['ENTRIES', 'cacheEntries'],
+] as const;
 
 /** An empty line, the title where there is one, and the lines. */
 function section(title: string, lines: readonly string[]): string[] {

@@ -29,7 +29,6 @@ export const workerMetricNames: readonly MetricName[] = metricNames.filter(
 /** The worst counts; or each process has the same lists. */
 const likeEverywhere = [
   'heimdall_event_loop',
-  'heimdall_certificate_expiry',
   'heimdall_filter_rules',
   'heimdall_filter_names',
   'heimdall_filter_last_success',

@@ -107,6 +107,15 @@ describe('heimdall cluster', () => {
     expect(stdout).toContain('no grid is configured');
   });
 
+  test('shows the worker processes, with and without a grid', async () => {
+    const worker = { pid: 71, state: 'listening', restarts: 2, inFlight: 3, cacheEntries: 40 };
+    for (const about of [noCluster, connected]) {
+      view = { ...about, workers: [{ place: 1, ...worker }] };
+      const { stdout } = await cluster();
+      expect(stdout).toMatch(/\nWorkers:\nWORKER\s.*\n1\s+71\s+listening\s+2\s+3\s+40\n$/);
+    }
+  });
+
   test('exits with 1 when the grid is configured and out of reach', async () => {
     view = { ...noCluster, state: 'lost', replica: 'a-1' };
     const { code, stdout } = await cluster();

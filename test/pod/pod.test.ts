@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TcpClient, UdpClient } from '../support/dns-clients.ts';
+import { askFromMany, clientsCount } from '../support/many-clients.ts';
 import { encodeQuery, readMessage } from '../support/messages.ts';
 import { ReplicaProcess } from '../support/processes.ts';
 import { addressRecord, ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -57,17 +58,6 @@ function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** So many that the kernel, which deals out by the client's port, leaves no worker out. */
-const clientsCount = 24;
-
-/** The answers to one query from many ports at the same time. */
-async function askFromMany(replica: ReplicaProcess, query: Buffer): Promise<Buffer[]> {
-  const clients = Array.from({ length: clientsCount }, () => new UdpClient(replica.address));
-  const answers = await Promise.all(clients.map((client) => client.ask(query)));
-  await Promise.all(clients.map((client) => client.close()));
-  return answers;
 }
 
 const query = encodeQuery({ name: 'www.example' });
