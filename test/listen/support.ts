@@ -3,7 +3,6 @@ import type { Clock } from '../../src/base/clock.ts';
 import type { Answer } from '../../src/dns/answer.ts';
 import { OpenGate } from '../../src/listen/client-gate.ts';
 import type { ClientGate } from '../../src/listen/client-gate.ts';
-import { loadCalls } from '../../src/datagram/load-calls.ts';
 import type { SystemCalls } from '../../src/datagram/system-calls.ts';
 import { BatchedUdpListener } from '../../src/listen/batched-udp-listener.ts';
 import { HotPath } from '../../src/listen/hot-path.ts';
@@ -23,6 +22,7 @@ import type {
 import type { Outcome } from '../../src/query/outcome.ts';
 import { QueryCounters } from '../../src/query/query-counters.ts';
 import type { Query } from '../../src/query/query.ts';
+import { systemCalls } from '../datagram/altered-calls.ts';
 import { encodeQuery, rawResponse } from '../support/messages.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -130,19 +130,13 @@ export type UdpTransportName = 'batched' | 'dgram';
 /** What holds for one of the transports holds for the other. */
 export const udpTransports: readonly UdpTransportName[] = ['batched', 'dgram'];
 
-const loaded = await loadCalls();
-
-/** The calls of the system, which every machine has that these tests run on. */
-export function systemCalls(): SystemCalls {
-  if (loaded.kind === 'unavailable') throw new Error(loaded.reason);
-  return loaded.calls;
-}
-
 export interface RigOptions {
   readonly tcp?: Partial<TcpListenerOptions>;
   readonly responder?: Partial<ResponderOptions>;
   readonly kept?: FreshAnswers;
   readonly address?: SocketAddress;
+  /** Of the batched transport, in place of the system's. */
+  readonly calls?: SystemCalls;
   readonly gate?: ClientGate;
   /** By default the stages hold every query. */
   readonly resolve?: (query: Query) => Promise<Outcome>;
@@ -194,7 +188,8 @@ export class Rig {
 
   #open(transport: UdpTransportName): OpenUdpListener {
     return transport === 'batched'
-      ? async (...parameters) => BatchedUdpListener.open(systemCalls(), ...parameters)
+      ? async (...parameters) =>
+          BatchedUdpListener.open(this.#options.calls ?? systemCalls(), ...parameters)
       : (...parameters) => DgramUdpListener.open(...parameters);
   }
 
