@@ -21,6 +21,9 @@ export interface MemberHealth {
   readonly clusterSize: number;
 }
 
+/** Makes a command line of another one, which ends up in the same process: `ip netns exec …`. */
+export type Place = (program: readonly string[]) => readonly string[];
+
 /** One member as a child process: the process is the JVM itself. */
 export class MemberProcess {
   /** Resolves when it has ended, whatever the reason. */
@@ -30,11 +33,20 @@ export class MemberProcess {
   readonly #healthUrl: string;
   #failure = '';
 
-  /** Starts it; `onLog` is given what it writes. The jars must be there (`fetchJars`). */
-  constructor(values: MemberValues, clock: Clock, onLog: (text: string) => void) {
+  /**
+   * Starts it; `onLog` is given what it writes. The jars must be there (`fetchJars`).
+   * @param place where it runs, if not here
+   */
+  constructor(
+    values: MemberValues,
+    clock: Clock,
+    onLog: (text: string) => void,
+    place: Place = (program) => program,
+  ) {
     this.#clock = clock;
     this.#healthUrl = `http://${values.address ?? ''}:${values['rest-port'] ?? ''}/hazelcast/health`;
-    this.#child = spawn('java', memberArguments(values), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command = '', ...argv] = place(['java', ...memberArguments(values)]);
+    this.#child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#child.on('error', (error) => {

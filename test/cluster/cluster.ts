@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly set?: Settings;
   /** Any option of one replica alone. */
   readonly setEach?: (index: number) => Settings;
+  /** The environment of one replica; empty unless given. */
+  readonly environmentOf?: (index: number) => NodeJS.ProcessEnv;
   /** A configuration file of all replicas, which may be changed and reloaded. */
   readonly file?: string;
   /** False: do not wait until the grid is connected. */
@@ -67,11 +69,14 @@ export class Cluster {
     awaitGrid = this.#options.awaitGrid,
   ): Promise<void> {
     const { member, file } = this.#options;
-    const replica = await ReplicaProcess.launch([
-      ...['serve', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'],
-      ...(file === undefined ? [] : ['-c', file]),
-      ...this.#settings(index, set),
-    ]);
+    const replica = await ReplicaProcess.launch(
+      [
+        ...['serve', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'],
+        ...(file === undefined ? [] : ['-c', file]),
+        ...this.#settings(index, set),
+      ],
+      this.#options.environmentOf?.(index),
+    );
     await this.replicas[index]?.kill();
     this.replicas[index] = replica;
     this.clients[index]?.close();

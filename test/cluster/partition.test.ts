@@ -1,20 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { memberStartMs, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
-import { TestProcess } from '../support/processes.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { Asker, tally } from './asker.ts';
+import { tally } from './asker.ts';
 import type { Asked } from './asker.ts';
 import { patient, queriesPerName } from './cluster.ts';
+import type { Settings } from './cluster.ts';
 import { quantileMs } from './load.ts';
 import { Network } from './network.ts';
+import { PlacedReplica } from './placed-replica.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Nobody else has ports there. */
-const [dnsPort, httpPort] = [5300, 8080];
 const deadlineMs = 100;
 const slackMs = 1000;
 const usedAgainMs = 5000;
@@ -28,54 +25,15 @@ let member: TestMember;
 let inside: PlacedReplica;
 let outside: PlacedReplica;
 
-/** A replica at a given address, wherever that is. */
-class PlacedReplica {
-  readonly client: Asker;
-  readonly #process: TestProcess;
-  readonly #host: string;
-
-  constructor(host: string, place: (program: readonly string[]) => readonly string[], id: string) {
-    this.#host = host;
-    const settings = {
-      ...patient,
-      'upstream.servers': upstream.text,
-      'upstream.loopDetection': 'false',
-      'shutdown.graceMs': '100',
-      'grid.members': memberAddress(),
-      'grid.replicaId': id,
-      'grid.sharedCache.lookDeadlineMs': String(deadlineMs),
-      'grid.deduplication.deadlineMs': String(deadlineMs),
-    };
-    const [command = '', ...argv] = place([
-      ...[process.execPath, main, 'serve'],
-      ...['--listen', `${host}:${String(dnsPort)}`, '--http', `${host}:${String(httpPort)}`],
-      ...Object.entries(settings).flatMap(([path, value]) => ['--set', `${path}=${value}`]),
-    ]);
-    this.#process = new TestProcess(command, argv, {});
-    this.client = new Asker({ host, port: dnsPort });
-  }
-
-  /** The value of a series; undefined while there is none. */
-  async metric(series: string): Promise<number | undefined> {
-    if (this.#process.hasEnded) throw new Error(`it ended: ${this.#process.stderr}`);
-    const url = `http://${this.#host}:${String(httpPort)}/metrics`;
-    const response = await fetch(url).catch(() => undefined);
-    const lines = (await response?.text())?.split('\n') ?? [];
-    const line = lines.find((candidate) => candidate.startsWith(`${series} `));
-    return line === undefined ? undefined : Number(line.slice(series.length));
-  }
-
-  async connected(): Promise<void> {
-    await waitFor('a replica to be connected to the grid', async () => {
-      const skew = await this.metric('heimdall_grid_clock_skew_seconds');
-      return skew !== undefined && (await this.metric('heimdall_grid_connected')) === 1;
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.client.close();
-    await this.#process.kill();
-  }
+function settingsOf(id: string): Settings {
+  return {
+    ...patient,
+    'upstream.servers': upstream.text,
+    'grid.members': memberAddress(),
+    'grid.replicaId': id,
+    'grid.sharedCache.lookDeadlineMs': String(deadlineMs),
+    'grid.deduplication.deadlineMs': String(deadlineMs),
+  };
 }
 
 function memberAddress(): string {
@@ -86,13 +44,13 @@ beforeAll(async () => {
   network = await Network.create(['clients', 'grid']);
   upstream = await ScriptedUpstream.start({ host: network.hostAddress('clients') });
   member = await startMember({ set: { address: network.hostAddress('grid') } });
-  const here = (program: readonly string[]) => program;
-  inside = new PlacedReplica(
-    network.insideAddress('clients'),
-    (program) => network.command(program),
-    'inside',
-  );
-  outside = new PlacedReplica(network.hostAddress('clients'), here, 'outside');
+  inside = new PlacedReplica({
+    host: network.insideAddress('clients'),
+    place: (program) => network.command(program),
+    settings: settingsOf('inside'),
+  });
+  const host = network.hostAddress('clients');
+  outside = new PlacedReplica({ host, settings: settingsOf('outside') });
   await Promise.all([inside.connected(), outside.connected()]);
 }, memberStartMs);
 

@@ -1,6 +1,10 @@
 import { expect } from '@jest/globals';
 import { waitFor } from '../support/wait-for.ts';
-import type { Cluster } from './cluster.ts';
+
+/** What has totals: a cluster, or replicas wherever they run. */
+export interface Counting {
+  readonly replicas: readonly { readonly api: string }[];
+}
 
 /** Values by series. */
 export type Page = ReadonlyMap<string, number>;
@@ -14,10 +18,10 @@ const toleranceSeconds = 1e-3;
 
 /** Compares `/metrics/cluster` with the sum of the `/metrics` of all replicas, gone ones included. */
 export class Totals {
-  readonly #cluster: Cluster;
+  readonly #cluster: Counting;
   #gone: Page = new Map();
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Counting) {
     this.#cluster = cluster;
   }
 
@@ -28,7 +32,8 @@ export class Totals {
 
   /** A page of one replica; empty where it has none. */
   async page(index: number, path: '/metrics' | '/metrics/cluster'): Promise<Page> {
-    const response = await fetch(`${this.#cluster.replica(index).api}${path}`);
+    const { api = '' } = this.#cluster.replicas[index] ?? {};
+    const response = await fetch(`${api}${path}`);
     if (response.status !== 200) return new Map();
     const lines = (await response.text()).split('\n');
     return new Map(lines.filter((line) => line.startsWith('heimdall_')).map(readSample));

@@ -1,6 +1,6 @@
 import { fetchJars } from '../../hazelcast/member-jars.ts';
 import { MemberProcess } from '../../hazelcast/member-process.ts';
-import type { MemberHealth } from '../../hazelcast/member-process.ts';
+import type { MemberHealth, Place } from '../../hazelcast/member-process.ts';
 import { memberValues } from '../../hazelcast/member-settings.ts';
 import type { MemberValues } from '../../hazelcast/member-settings.ts';
 import { SystemClock } from '../../src/base/clock.ts';
@@ -24,23 +24,26 @@ export interface MemberOptions {
   readonly jmx?: boolean;
   /** Any setting of hazelcast/member-settings.ts. */
   readonly set?: MemberValues;
+  /** Where it runs: in another network, by another clock. */
+  readonly place?: Place;
 }
 
 /** A member of the grid on 127.0.0.1, in a process of its own, which signals reach by its pid. */
 export class TestMember {
   readonly #values: MemberValues;
+  readonly #place: Place | undefined;
   #process: MemberProcess;
   #log = '';
 
-  constructor(values: MemberValues) {
+  constructor(values: MemberValues, place?: Place) {
     this.#values = values;
+    this.#place = place;
     this.#process = this.#start();
   }
 
   #start(): MemberProcess {
-    const started = new MemberProcess(this.#values, new SystemClock(), (text) => {
-      this.#log += text;
-    });
+    const onLog = (text: string): void => void (this.#log += text);
+    const started = new MemberProcess(this.#values, new SystemClock(), onLog, this.#place);
     // Nothing of a test outlives it, also when the test itself is ended.
     const end = (): void => started.signal('SIGKILL');
     process.once('exit', end);
@@ -126,7 +129,9 @@ export class TestMember {
 export async function startMember(options: MemberOptions = {}): Promise<TestMember> {
   const values = await valuesOf(options);
   fetchJars(values.version ?? '');
-  return readyOrEnded([new TestMember(values)]).then(([member]) => member as TestMember);
+  return readyOrEnded([new TestMember(values, options.place)]).then(
+    ([member]) => member as TestMember,
+  );
 }
 
 /** So many members that have found one another and share out their partitions. */
