@@ -1,9 +1,8 @@
-import { formatAddress, parseSocketAddress } from '../base/address.ts';
+import { formatAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import { redact } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
-import { checkAddress } from '../listen/address-check.ts';
 import { AsksOfWorker } from '../pod/asks-of-worker.ts';
 import { flushToText } from '../pod/control.ts';
 import type { WorkerSetup } from '../pod/control.ts';
@@ -19,6 +18,8 @@ import type { Sources } from '../telemetry/sample.ts';
 import { WorkerTotals } from '../telemetry/worker-totals.ts';
 import type { WorkersFigures, WorkerStatus } from '../telemetry/workers-figures.ts';
 import type { Frontline, FrontlineParts } from './frontline.ts';
+import { findAddresses, withAddresses } from './shared-addresses.ts';
+import type { SharedAddresses } from './shared-addresses.ts';
 
 /** An order is done within milliseconds; a scrape or a flush does not wait longer for one that hangs. */
 const orderMsMax = 1000;
@@ -45,7 +46,7 @@ export class PodWorkers implements Frontline {
   readonly #totals = new WorkerTotals();
   readonly #pool: WorkerPool;
   #config: Config;
-  #addresses: readonly SocketAddress[] = [];
+  #addresses: SharedAddresses = { clear: [], tls: [], https: [] };
   #isOpen = false;
 
   constructor(parts: PodParts) {
@@ -66,7 +67,7 @@ export class PodWorkers implements Frontline {
   }
 
   get addresses(): readonly SocketAddress[] {
-    return this.#addresses;
+    return this.#addresses.clear;
   }
 
   connections(): Totals {
@@ -78,12 +79,15 @@ export class PodWorkers implements Frontline {
   }
 
   describe(): string[] {
-    const where = this.#addresses.map((address) => `${formatAddress(address)} (UDP and TCP)`);
+    const { clear, tls, https } = this.#addresses;
+    const of = (addresses: readonly SocketAddress[], what: string): string[] =>
+      addresses.map((address) => `${formatAddress(address)} (${what})`);
+    const where = [...of(clear, 'UDP and TCP'), ...of(tls, 'TLS'), ...of(https, 'HTTPS')];
     return where.length === 0 ? ['nothing'] : [...where, `${String(this.#parts.count)} workers`];
   }
 
   async open(): Promise<void> {
-    this.#addresses = await this.#findAddresses(this.#config, undefined);
+    this.#addresses = await findAddresses(this.#config, undefined);
     await this.#pool.start();
     this.#isOpen = true;
   }
@@ -100,13 +104,20 @@ export class PodWorkers implements Frontline {
   }
 
   async reconfigure(config: Config, changed: readonly string[]): Promise<void> {
-    const before = this.#config;
+    const before = { config: this.#config, addresses: this.#addresses };
+    const addresses = await findAddresses(config, before);
     this.#config = config;
     await this.#pool.orderAll({ name: 'reconfigure', config: redact(config) }, orderMsMax);
     if (!changed.some((path) => this.takesOver(path))) return;
-    this.#addresses = await this.#findAddresses(config, before);
+    this.#addresses = addresses;
     this.#parts.log.info('workers are replaced one by one', { options: changed });
-    await this.#pool.roll(config.shutdown.graceMs);
+    try {
+      await this.#pool.roll(config.shutdown.graceMs);
+    } catch (error) {
+      this.#config = before.config; // one that is started again is like those that go on
+      this.#addresses = before.addresses;
+      throw error;
+    }
   }
 
   takesOver(path: string): boolean {
@@ -138,18 +149,6 @@ export class PodWorkers implements Frontline {
     await this.#pool.orderAll({ name: 'figures' }, orderMsMax); // reports come by onFigures
   }
 
-  /** Each address as it is, with the port that it had before or that is free. */
-  #findAddresses(config: Config, before: Config | undefined): Promise<SocketAddress[]> {
-    const old = before?.listen.addresses ?? [];
-    return Promise.all(
-      config.listen.addresses.map(async (text, index) => {
-        const sameIndex = old[index] === text ? index : -1;
-        const known = text.endsWith(':0') ? sameIndex : old.indexOf(text);
-        return this.#addresses[known] ?? checkAddress(parseSocketAddress(text, 0));
-      }),
-    );
-  }
-
   #startWorker(number: number): WorkerProcess {
     const { clock, resolver, log, count, workerFile } = this.#parts;
     const config = this.#config;
@@ -157,8 +156,8 @@ export class PodWorkers implements Frontline {
       workerFile,
       clock,
       setup: {
-        config: redact(config),
-        addresses: this.#addresses,
+        config: withAddresses(redact(config), this.#addresses),
+        addresses: this.#addresses.clear,
         cacheBytes: cacheShares(this.#parts.config, count).worker,
         logLevel: log.level,
       },

@@ -25,6 +25,11 @@ export async function checkAddress(address: SocketAddress): Promise<SocketAddres
   }
 }
 
+/** The same for an address that only TCP has. */
+export async function checkTcpAddress(address: SocketAddress): Promise<SocketAddress> {
+  return { ...address, port: await tryTcp(address) };
+}
+
 /** @returns the port */
 async function tryUdp(address: SocketAddress): Promise<number> {
   const type = isIPv6(address.host) ? 'udp6' : 'udp4';

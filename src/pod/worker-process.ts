@@ -138,9 +138,12 @@ export class WorkerProcess implements WorkerHandle {
       resolve(how);
     };
     this.#child.on('error', (error) => end(`it could not be started: ${error.message}`));
-    this.#child.on('exit', (code, signal) =>
-      end(signal === null ? `exit code ${String(code)}` : `signal ${signal}`),
-    );
+    this.#child.on('exit', (code, signal) => {
+      const how = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
+      // What it told last may be on its way still: it is counted before the end, and not after.
+      if (this.#child.connected) this.#child.once('disconnect', () => end(how));
+      else end(how);
+    });
     return promise;
   }
 }

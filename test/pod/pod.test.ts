@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { TcpClient, UdpClient } from '../support/dns-clients.ts';
+import { askUdp, TcpClient, UdpClient } from '../support/dns-clients.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { askFromMany, clientsCount } from '../support/many-clients.ts';
 import { encodeQuery, readMessage } from '../support/messages.ts';
 import { ReplicaProcess } from '../support/processes.ts';
@@ -120,6 +121,24 @@ describe('two workers on one port', () => {
     );
     expect(readMessage(answer).code).toBe(5);
     expect(readMessage(answer).extendedErrors.length).toBeGreaterThan(0);
+  });
+
+  test('a probe for loops that comes back to a worker is known to the primary', async () => {
+    const [port = 0] = await freePorts(1);
+    const address = { host: '127.0.0.1', port };
+    upstream.script = async ({ name, type }) => {
+      const answer = await askUdp(address, encodeQuery({ name, type: type as 'HINFO' }));
+      return { code: readMessage(answer).code };
+    };
+    const set = ['workers=2', `upstream.servers=${upstream.text}`];
+    const replica = await ReplicaProcess.launch([
+      ...['serve', '--http', '127.0.0.1:0', '--listen', `127.0.0.1:${String(port)}`],
+      ...set.flatMap((one) => ['--set', one]),
+    ]);
+    replicas.push(replica);
+    const loops = `heimdall_upstream_loops_total{server="${upstream.text}"}`;
+    await waitFor('the loop to be found', async () => ((await replica.metric(loops)) ?? 0) > 0);
+    expect(await replica.metric(`heimdall_upstream_up{server="${upstream.text}"}`)).toBe(0);
   });
 
   test('a flush reaches every memory before it is acknowledged', async () => {
