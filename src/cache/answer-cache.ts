@@ -101,7 +101,7 @@ export class AnswerCache {
     const length = store.answerLength(entry);
     if (remainingMs <= 0 || length > bytesMax) return 0;
     if (store.hasErrors(entry) || store.isForStages(entry)) return 0;
-    this.#use(entry, remainingMs);
+    this.#use(entry, nowMs);
     store.copyAnswer(entry, nowMs, out, outStart);
     this.lastAuthenticData = store.isAuthenticData(entry);
     return length;
@@ -112,7 +112,7 @@ export class AnswerCache {
     const entry = this.#findEither(key, nowMs);
     if (entry < 0) return undefined;
     const expiredForMs = nowMs - this.#store.expiresAtMs(entry);
-    if (use) this.#use(entry, -expiredForMs);
+    if (use) this.#use(entry, nowMs);
     const stored = this.#store.read(entry);
     const ageSeconds = Math.max(0, Math.floor((nowMs - stored.ttlsRightAtMs) / 1000));
     return { entry: stored, ageSeconds, expiredForMs };
@@ -226,8 +226,10 @@ export class AnswerCache {
     return this.#store.expiresAtMs(entry) - this.#store.ttlSeconds(entry) * 1000;
   }
 
-  #use(entry: number, remainingMs: number): void {
+  /** Takes the time, not what is left: a number with fractions would be an object per hit. */
+  #use(entry: number, nowMs: number): void {
     const store = this.#store;
+    const remainingMs = store.expiresAtMs(entry) - nowMs;
     store.touch(entry);
     const { enabled, hitsMin, remainingShare } = this.#prefetch;
     if (!enabled || remainingMs <= 0 || store.hits(entry) < hitsMin) return;

@@ -60,6 +60,8 @@ export class HotPath {
   /** Queries answered here. */
   hits = 0;
   #startedMs = 0;
+  /** The same, rounded up. */
+  #nowMs = 0;
   #hitsAtStart = 0;
 
   constructor(
@@ -76,12 +78,14 @@ export class HotPath {
 
   /**
    * Begins a batch: reads the clock once for all queries that were received together.
-   * @returns the time
+   * @returns the time in whole milliseconds, rounded up so that no answer lives longer: a number
+   *   with fractions would be an object at every call that it is given to
    */
   start(): number {
     this.#startedMs = this.#clock.nowMs();
+    this.#nowMs = Math.ceil(this.#startedMs);
     this.#hitsAtStart = this.hits;
-    return this.#startedMs;
+    return this.#nowMs;
   }
 
   /** Ends a batch, whose answers are sent by now: each took as long as all of it. */
@@ -134,7 +138,7 @@ export class HotPath {
     const length = this.#answers.serve(
       this.#key,
       keyLength,
-      this.#startedMs,
+      this.#nowMs,
       out,
       outStart,
       sizeMax - optLength,
