@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { byteAt, lowerCase, putUint16, uint16At } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { classIn, ednsOption, recordType } from '../dns/codes.ts';
@@ -63,6 +64,7 @@ export class HotPath {
   /** The same, rounded up. */
   #nowMs = 0;
   #hitsAtStart = 0;
+  #isInBatch = false;
 
   constructor(
     answers: FreshAnswers,
@@ -85,11 +87,13 @@ export class HotPath {
     this.#startedMs = this.#clock.nowMs();
     this.#nowMs = Math.ceil(this.#startedMs);
     this.#hitsAtStart = this.hits;
+    this.#isInBatch = true;
     return this.#nowMs;
   }
 
   /** Ends a batch, whose answers are sent by now: each took as long as all of it. */
   finish(): void {
+    this.#isInBatch = false;
     const hits = this.hits - this.#hitsAtStart;
     if (hits === 0) return;
     const seconds = (this.#clock.nowMs() - this.#startedMs) / 1000;
@@ -114,6 +118,7 @@ export class HotPath {
     bytesMax: number,
     transport: number,
   ): number {
+    assert(this.#isInBatch, 'answers are given within a batch, which knows the time');
     if (!this.enabled || end - start < queryLengthMin || !hasPlainHeader(query, start)) return 0;
     const nameLength = this.#readName(query, start + headerLength, end);
     if (nameLength === 0) return 0;

@@ -68,7 +68,9 @@ class FuzzingClient {
   ask(query: Buffer, transport: 'udp' | 'tcp'): void {
     const { hotPath, responder } = this.#world.resolver;
     const index = transport === 'udp' ? 0 : 1;
+    hotPath.start();
     const length = hotPath.answer(query, 0, query.length, this.#out, 0, 4096, index);
+    hotPath.finish();
     const hot = length === 0 ? undefined : Buffer.from(this.#out.subarray(0, length));
     if (hot !== undefined) {
       this.hot++;

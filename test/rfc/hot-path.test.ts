@@ -138,7 +138,9 @@ function hotAnswer(
   const out = Buffer.alloc(5000, 0xdd);
   const end = margin + query.length;
   const index = transport === 'udp' ? 0 : 1;
+  resolver.hotPath.start();
   const length = resolver.hotPath.answer(padded, margin, end, out, margin, 4096, index);
+  resolver.hotPath.finish();
   if (length === 0) return undefined;
   expect(out.subarray(margin + length).every((octet) => octet === 0xdd)).toBe(true);
   return Buffer.from(out.subarray(margin, margin + length));

@@ -72,7 +72,9 @@ export class AskingClient {
   #askHotPath(octets: Buffer, { transport }: AskedQuestion): Buffer | undefined {
     const index = transports.indexOf(transport);
     const { hotPath } = this.#resolver;
+    hotPath.start();
     const length = hotPath.answer(octets, 0, octets.length, this.#out, 0, hotBytesMax, index);
+    hotPath.finish();
     return length === 0 ? undefined : Buffer.from(this.#out.subarray(0, length));
   }
 
