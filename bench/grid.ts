@@ -22,7 +22,7 @@ const sections: Readonly<Record<string, Section>> = {
 /** The parts of the measurement, for `--only`. */
 export const gridSections = Object.keys(sections);
 
-/** What replicas on one grid do for each other, in figures; about four minutes. */
+/** What replicas on one grid do for each other, in figures; about five minutes. */
 export async function measureGrid(options: BenchOptions): Promise<Outcome> {
   const unknown = options.only.filter((name) => !gridSections.includes(name));
   if (unknown.length > 0) throw new TypeError(`no such part: ${unknown.join(', ')}`);

@@ -12,9 +12,6 @@ import type { GridReplica } from './replicas.ts';
 import type { Section } from './section.ts';
 
 const hotNames = 1000;
-/** Every round measures all three; more rounds than this cost more than they tell. */
-const roundsMax = 4;
-const secondsMax = 2;
 
 interface Measured {
   readonly queriesPerSecond: number;
@@ -33,7 +30,10 @@ async function measure(
   return { queriesPerSecond: report.queriesPerSecond, cpuMicrosecondsPerAnswer };
 }
 
-/** Hits of a replica with the grid connected, with the grid dead and without one, in turn. */
+/**
+ * Hits of a replica with the grid connected, with the grid dead and without one. Every round
+ * measures all three, the next one in the other order: what changes with time strikes all alike.
+ */
 export const throughput: Section = async ({ options, member }) => {
   const directory = scratchDirectory();
   const upstream = await DemoUpstream.start(new SystemClock(), 1, 1);
@@ -52,11 +52,12 @@ export const throughput: Section = async ({ options, member }) => {
             await runDnsperf({ port, queryFile, transport: 'udp', length: 'once' });
           }
           await dying.kill();
-          for (let round = 0; round < Math.min(options.rounds, roundsMax); round++) {
-            for (const [name, replica] of Object.entries(all)) {
+          // As many in one order as in the other.
+          const rounds = options.rounds + (options.rounds % 2);
+          for (let round = 0; round < rounds; round++) {
+            for (const [name, replica] of inTurn(Object.entries(all), round)) {
               if (replica === undefined) continue;
-              const seconds = Math.min(options.seconds, secondsMax);
-              const measured = await measure(replica, queryFile, seconds);
+              const measured = await measure(replica, queryFile, options.seconds);
               found.set(name, [...(found.get(name) ?? []), measured]);
             }
           }
@@ -75,18 +76,26 @@ export const throughput: Section = async ({ options, member }) => {
   };
 };
 
+/** Forwards in even rounds, backwards in odd ones. */
+function inTurn<T>(all: readonly T[], round: number): readonly T[] {
+  return round % 2 === 0 ? all : all.toReversed();
+}
+
+/** Medians of all rounds; the ratios are those of the same round. */
 function rowsOf(found: ReadonlyMap<string, readonly Measured[]>): string[][] {
-  const medians = Array.from(found, ([name, all]) => ({
-    name,
-    qps: spreadOf(all.map(({ queriesPerSecond }) => queriesPerSecond)).median,
-    cpu: spreadOf(all.map(({ cpuMicrosecondsPerAnswer }) => cpuMicrosecondsPerAnswer)).median,
-  }));
-  const [alone] = medians;
-  return medians.map(({ name, qps, cpu }) => [
-    name,
-    qps.toFixed(0),
-    (qps / (alone?.qps ?? Number.NaN)).toFixed(3),
-    cpu.toFixed(2),
-    (cpu / (alone?.cpu ?? Number.NaN)).toFixed(3),
-  ]);
+  const [alone = []] = found.values();
+  return Array.from(found, ([name, all]) => {
+    const columns = [
+      { of: ({ queriesPerSecond }: Measured) => queriesPerSecond, digits: 0 },
+      { of: ({ cpuMicrosecondsPerAnswer }: Measured) => cpuMicrosecondsPerAnswer, digits: 2 },
+    ].flatMap(({ of, digits }) => {
+      const values = all.map(of);
+      const ratios = all.map((one, round) => {
+        const beside = alone[round];
+        return beside === undefined ? Number.NaN : of(one) / of(beside);
+      });
+      return [spreadOf(values).median.toFixed(digits), spreadOf(ratios).median.toFixed(3)];
+    });
+    return [name, ...columns];
+  });
 }
