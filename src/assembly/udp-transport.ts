@@ -21,10 +21,14 @@ export interface UdpTransport {
  * Takes the transport that is configured; `auto` takes batches where they work.
  * @throws {TransportUnavailable} when batches are asked for and do not work here
  */
-export async function chooseUdpTransport(config: Config, clock: Clock): Promise<UdpTransport> {
+export async function chooseUdpTransport(
+  config: Config,
+  clock: Clock,
+  findBatched = findBatchedTransport,
+): Promise<UdpTransport> {
   const { transport } = config.listen.udp;
   if (transport === 'dgram') return oneByOne('it is configured');
-  const found = await findBatchedTransport(clock);
+  const found = await findBatched(clock);
   if (found.kind === 'available') {
     const reason = transport === 'auto' ? 'its self-test passed' : 'it is configured';
     return inBatches(found.calls, reason);
