@@ -46,8 +46,12 @@ async function work(): Promise<number> {
     return exitCode.failed;
   }
   await channel.tell({ kind: 'listening' });
+  let isTelling = false; // a primary that hangs must not make what waits for it grow
   repeat(clock, figuresIntervalMs, () => {
-    void channel.tell({ kind: 'figures', figures: worker.figures() }); // never rejects
+    if (isTelling) return;
+    isTelling = true;
+    const told = channel.tell({ kind: 'figures', figures: worker.figures() }); // never rejects
+    void told.then(() => (isTelling = false));
   });
   await channel.finished;
   channel.close();

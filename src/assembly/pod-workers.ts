@@ -80,9 +80,11 @@ export class PodWorkers implements Frontline {
 
   describe(): string[] {
     const { clear, tls, https } = this.#addresses;
-    const of = (addresses: readonly SocketAddress[], what: string): string[] =>
-      addresses.map((address) => `${formatAddress(address)} (${what})`);
-    const where = [...of(clear, 'UDP and TCP'), ...of(tls, 'TLS'), ...of(https, 'HTTPS')];
+    const where = [
+      ...clear.map((address) => `${formatAddress(address)} (UDP and TCP)`),
+      ...tls.map((address) => `${formatAddress(address)} (TLS)`),
+      ...https.map((address) => `${formatAddress(address)} (HTTPS)`),
+    ];
     return where.length === 0 ? ['nothing'] : [...where, `${String(this.#parts.count)} workers`];
   }
 

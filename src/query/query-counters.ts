@@ -95,15 +95,4 @@ export class QueryCounters {
     add(this.durationBuckets, layerIndex * (durationBoundsSeconds.length + 1) + bucket, count);
     add(this.durationSums, layerIndex, seconds * count);
   }
-
-  /** How many queries each layer settled. */
-  answersByLayer(): Record<string, number> {
-    const width = durationBoundsSeconds.length + 1;
-    return Object.fromEntries(
-      layers.map((layer, row) => {
-        const cells = this.durationBuckets.subarray(row * width, (row + 1) * width);
-        return [layer, cells.reduce((sum, count) => sum + count, 0)];
-      }),
-    );
-  }
 }
