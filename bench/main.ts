@@ -1,37 +1,58 @@
 import { gridSections, measureGrid } from './grid.ts';
+import { blocky } from './peers/blocky.ts';
 import { ceiling } from './peers/ceiling.ts';
 import { coredns } from './peers/coredns.ts';
 import { dnsdist } from './peers/dnsdist.ts';
-import { heimdall } from './peers/heimdall.ts';
+import { heimdall, heimdallDgram, heimdallGuarded, heimdallTwoWorkers } from './peers/heimdall.ts';
+import { pdnsRecursor } from './peers/pdns-recursor.ts';
 import type { Peer } from './peers/peer.ts';
 import { unbound } from './peers/unbound.ts';
 import { measurePolicy } from './policy.ts';
 import { findProgram } from './support/installed.ts';
 import { measureMemory } from './support/memory.ts';
-import { measureHits, measureMisses } from './support/measurements.ts';
+import { measureHits, measureMisses, measureMixed } from './support/measurements.ts';
 import type { Outcome } from './support/measurements.ts';
 import { parseOptions } from './support/options.ts';
 import type { BenchOptions } from './support/options.ts';
 import { writeResult } from './support/report.ts';
+import { measureStart } from './support/start.ts';
+import { measureZipf } from './support/zipf.ts';
 import { measureWorkers } from './workers.ts';
 
-const allPeers: readonly Peer[] = [ceiling, heimdall, unbound, dnsdist, coredns];
+const resolvers: readonly Peer[] = [heimdall, unbound, dnsdist, pdnsRecursor, coredns, blocky];
+const allPeers: readonly Peer[] = [
+  ceiling,
+  ...resolvers,
+  heimdallGuarded,
+  heimdallDgram,
+  heimdallTwoWorkers,
+];
 
 type Measure = (options: BenchOptions) => Promise<Outcome>;
 
-/** Servers beside one another, as far as they are there. */
+/** Servers beside one another, as far as they are there; without a choice those of `usual`. */
 function compared(
-  resolversOnly: boolean,
+  usual: readonly Peer[],
   measure: (peers: readonly Peer[], options: BenchOptions) => Promise<Outcome>,
 ): Measure {
-  return (options) => measure(choosePeers(options.only, resolversOnly), options);
+  return (options) => measure(choosePeers(options.only, usual), options);
 }
 
 const kinds: Readonly<Record<string, Measure>> = {
-  hot: compared(false, (peers, options) => measureHits(peers, options, 'udp')),
-  tcp: compared(true, (peers, options) => measureHits(peers, options, 'tcp')),
-  miss: compared(true, measureMisses),
-  memory: compared(true, measureMemory),
+  hot: compared([ceiling, ...resolvers, heimdallGuarded, heimdallDgram], (peers, options) =>
+    measureHits(peers, options, 'udp'),
+  ),
+  zipf: compared(resolvers, measureZipf),
+  miss: compared(resolvers, measureMisses),
+  mixed: compared(resolvers, measureMixed),
+  tcp: compared(resolvers, (peers, options) => measureHits(peers, options, 'tcp')),
+  tls: compared(resolvers, (peers, options) => measureHits(peers, options, 'dot')),
+  https: compared(resolvers, (peers, options) => measureHits(peers, options, 'doh')),
+  cores: compared([heimdall, heimdallTwoWorkers], (peers, options) =>
+    measureHits(peers, options, 'udp'),
+  ),
+  memory: compared(resolvers, measureMemory),
+  start: measureStart,
   grid: measureGrid,
   policy: measurePolicy,
   workers: measureWorkers,
@@ -40,21 +61,20 @@ const kinds: Readonly<Record<string, Measure>> = {
 const usage = `usage: npm run bench -- ${Object.keys(kinds).join('|')} [options]
   --rounds N            rounds, the servers in turn within each (5)
   --seconds N           length of a load of hits (4)
-  --names N             names asked for (hot, tcp and grid 1000, miss 20000, memory 200000)
+  --names N             names asked for (hits and grid 1000, miss 20000, zipf 500000, memory 200000)
   --cache-megabytes N   size of every cache (64)
   --only A,B            servers: ${allPeers.map(({ name }) => name).join(', ')};
                         of grid: ${gridSections.join(', ')}
 `;
 
 /** The servers that were chosen and can run here; says of the others why not. */
-function choosePeers(only: readonly string[], resolversOnly: boolean): Peer[] {
+function choosePeers(only: readonly string[], usual: readonly Peer[]): Peer[] {
   const known = allPeers.map(({ name }) => name);
   const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new TypeError(`no such server: ${unknown.join(', ')}`);
-  return allPeers.filter((peer) => {
-    if (only.length > 0 && !only.includes(peer.name)) return false;
-    const reason =
-      resolversOnly && !peer.isResolver ? 'left out: it is no resolver' : peer.unavailable();
+  const chosen = only.length === 0 ? usual : allPeers.filter(({ name }) => only.includes(name));
+  return chosen.filter((peer) => {
+    const reason = peer.unavailable();
     if (reason !== undefined) process.stderr.write(`${peer.name}: ${reason}\n`);
     return reason === undefined;
   });

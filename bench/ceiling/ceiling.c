@@ -1,11 +1,13 @@
 /*
  * The ceiling: the least that one thread can spend on answering DNS queries over UDP on this
  * machine. It takes and sends batches (recvmmsg, sendmmsg) and knows one answer, an A record of
- * 192.0.2.1, whatever is asked. Usage: ceiling PORT (on 127.0.0.1).
+ * 192.0.2.1, whatever is asked. Usage: ceiling PORT (on 127.0.0.1). On SIGUSR1 it says on standard
+ * output how many it answered: so it serves as an upstream whose queries are counted, too.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -85,14 +87,29 @@ static int respond_to_all(int received) {
   return count;
 }
 
+static volatile sig_atomic_t is_asked;
+
+static void ask(int number) {
+  (void)number;
+  is_asked = 1;
+}
+
 int main(int argument_count, char **arguments) {
   if (argument_count != 2) {
     fprintf(stderr, "usage: ceiling PORT\n");
     return 2;
   }
   int handle = open_socket(arguments[1]);
+  unsigned long long answered = 0;
+  struct sigaction action = {.sa_handler = ask};
+  sigaction(SIGUSR1, &action, NULL);
   reset(batch_max);
   for (;;) {
+    if (is_asked) {
+      is_asked = 0;
+      printf("answered %llu\n", answered);
+      fflush(stdout);
+    }
     int received = recvmmsg(handle, messages, batch_max, MSG_WAITFORONE, NULL);
     if (received < 0) {
       if (errno == EINTR) continue;
@@ -100,6 +117,7 @@ int main(int argument_count, char **arguments) {
       return 1;
     }
     int count = respond_to_all(received);
+    answered += (unsigned)count;
     for (int sent = 0; sent < count;) {
       int now = sendmmsg(handle, messages + sent, (unsigned)(count - sent), 0);
       if (now <= 0) break; /* a full buffer loses answers, as UDP may */

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { buildDirectory } from '../support/directories.ts';
 import { findProgram } from '../support/installed.ts';
 import { ServerProcess } from '../support/server-process.ts';
+import { entriesFor } from './peer.ts';
 import type { Peer, PeerSetting } from './peer.ts';
+
+/** What an entry adds to resident memory (`memory`). */
+const bytesPerEntry = 900;
+/** It spreads its entries over 256 shards, and a shard that is full evicts before others. */
+const entriesMin = 1024;
 
 const version = 'v1.14.7';
 const buildTimeoutMs = 20 * 60_000;
@@ -12,6 +18,8 @@ const buildTimeoutMs = 20 * 60_000;
 /** Debian has no package of it: it is built where Go is installed, once. */
 export const coredns: Peer = {
   name: 'coredns',
+  isOwn: false,
+  transports: ['udp', 'tcp', 'dot', 'doh'],
   isResolver: true,
   unavailable: () => {
     if (program() !== undefined) return undefined;
@@ -44,14 +52,28 @@ function build(): void {
   });
 }
 
-function configuration({ port, metricsPort, upstreamPort, cacheEntries }: PeerSetting): string {
-  return `.:${String(port)} {
+function configuration(setting: PeerSetting): string {
+  const { port, metricsPort, encrypted } = setting;
+  const plain = server(`.:${String(port)}`, setting, `prometheus 127.0.0.1:${String(metricsPort)}`);
+  if (encrypted === undefined) return plain;
+  const { tlsPort, httpsPort, certificateFile, keyFile } = encrypted;
+  const tls = `tls ${certificateFile} ${keyFile}`;
+  return [
+    plain,
+    server(`tls://.:${String(tlsPort)}`, setting, tls),
+    server(`https://.:${String(httpsPort)}`, setting, tls),
+  ].join('');
+}
+
+function server(address: string, setting: PeerSetting, more: string): string {
+  const entries = Math.max(entriesMin, Number(entriesFor(setting, bytesPerEntry)));
+  return `${address} {
   bind 127.0.0.1
-  forward . 127.0.0.1:${String(upstreamPort)}
+  forward . 127.0.0.1:${String(setting.upstreamPort)}
   cache 86400 {
-    success ${String(cacheEntries)}
+    success ${String(entries)}
   }
-  prometheus 127.0.0.1:${String(metricsPort)}
+  ${more}
 }
 `;
 }

@@ -2,10 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../support/installed.ts';
 import { ServerProcess } from '../support/server-process.ts';
-import type { Peer, PeerSetting } from './peer.ts';
+import type { EncryptedSetting, Peer, PeerSetting } from './peer.ts';
 
 export const unbound: Peer = {
   name: 'unbound',
+  isOwn: false,
+  transports: ['udp', 'tcp', 'dot', 'doh'],
   isResolver: true,
   unavailable: () => (findProgram('unbound') === undefined ? 'not installed' : undefined),
   start: (setting) => {
@@ -20,7 +22,7 @@ export const unbound: Peer = {
  * The cache is split between messages and RRsets. Without `do-not-query-localhost: no` an upstream
  * on loopback is never asked.
  */
-function configuration({ port, upstreamPort, cacheBytes }: PeerSetting): string {
+function configuration({ port, upstreamPort, cacheBytes, encrypted }: PeerSetting): string {
   const half = String(Math.floor(cacheBytes / 2));
   return `server:
   interface: 127.0.0.1@${String(port)}
@@ -48,10 +50,20 @@ function configuration({ port, upstreamPort, cacheBytes }: PeerSetting): string 
   module-config: "iterator"
   extended-statistics: yes
   statistics-interval: 0
-remote-control:
+${encrypted === undefined ? '' : encryption(encrypted)}remote-control:
   control-enable: no
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@${String(upstreamPort)}
+`;
+}
+
+function encryption({ tlsPort, httpsPort, certificateFile, keyFile }: EncryptedSetting): string {
+  return `  interface: 127.0.0.1@${String(tlsPort)}
+  tls-port: ${String(tlsPort)}
+  interface: 127.0.0.1@${String(httpsPort)}
+  https-port: ${String(httpsPort)}
+  tls-service-key: "${keyFile}"
+  tls-service-pem: "${certificateFile}"
 `;
 }

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { percentile } from './load.ts';
+import type { Latency, Load, LoadReport } from './load.ts';
 
 const run = promisify(execFile);
 
@@ -7,26 +9,8 @@ const clients = 20;
 const queriesInFlight = 200;
 /** Ends a run whose server went silent; far beyond what any measurement takes. */
 const runTimeoutMs = 600_000;
-
-export interface Load {
-  readonly port: number;
-  /** One `NAME TYPE` a line. */
-  readonly queryFile: string;
-  readonly transport: 'udp' | 'tcp';
-  /** For so many seconds, or once through the file. */
-  readonly length: { readonly seconds: number } | 'once';
-}
-
-export interface LoadReport {
-  readonly sent: number;
-  readonly completed: number;
-  readonly lost: number;
-  readonly queriesPerSecond: number;
-  readonly averageLatencyMs: number;
-  readonly averageResponseBytes: number;
-  /** Responses by rcode, as dnsperf names them. */
-  readonly responseCodes: Readonly<Record<string, number>>;
-}
+/** A line for each query, of a load with a rate. */
+const outputBytesMax = 512 * 1024 ** 2;
 
 /** The least that an A record adds to a query, its owner being a pointer (RFC 1035 section 4.1.4). */
 const addressRecordBytes = 16;
@@ -36,30 +20,33 @@ const addressRecordBytes = 16;
  * @throws when the responses are on average too short to hold an answer: dnsperf looks at id and
  *   rcode alone, and would praise a server that answers with nothing
  */
-export async function runDnsperf({
-  port,
-  queryFile,
-  transport,
-  length,
-}: Load): Promise<LoadReport> {
+export async function runDnsperf(load: Load): Promise<LoadReport> {
+  const { port, queryFile, transport, length, rate } = load;
   const limit = length === 'once' ? ['-n', '1'] : ['-l', String(length.seconds)];
   const parameters = [
     ...['-s', '127.0.0.1', '-p', String(port), '-d', queryFile, '-m', transport, ...limit],
     ...['-c', String(clients), '-T', '1', '-q', String(queriesInFlight)],
+    ...(rate === undefined ? [] : ['-Q', String(rate), '-v']),
   ];
-  const { stdout } = await run('dnsperf', parameters, { timeout: runTimeoutMs });
+  const options = { timeout: runTimeoutMs, maxBuffer: outputBytesMax };
+  const { stdout } = await run('dnsperf', parameters, options);
   const report = parseReport(stdout);
-  const requestBytes = Number(/packet size:\s+request (\d+)/.exec(stdout)?.[1]);
-  if (report.completed > 0 && report.averageResponseBytes < requestBytes + addressRecordBytes) {
-    throw new Error(`the responses on port ${String(port)} hold no answer:\n${stdout}`);
+  const [request = 0, response = 0] = packetSizes(stdout);
+  if (report.completed > 0 && response < request + addressRecordBytes) {
+    throw new Error(`the responses on port ${String(port)} hold no answer`);
   }
-  return report;
+  return rate === undefined ? report : { ...report, latency: latencyOf(stdout) };
+}
+
+function packetSizes(text: string): number[] {
+  const match = /packet size:\s+request (\d+), response (\d+)/.exec(text);
+  return [Number(match?.[1]), Number(match?.[2])];
 }
 
 function parseReport(text: string): LoadReport {
   const number = (label: string): number => {
     const match = new RegExp(`${label}:\\s+([\\d.]+)`).exec(text);
-    if (match === null) throw new Error(`dnsperf said nothing of "${label}":\n${text}`);
+    if (match === null) throw new Error(`dnsperf said nothing of "${label}"`);
     return Number(match[1]);
   };
   const codes = /Response codes:\s+(.*)/.exec(text)?.[1] ?? '';
@@ -69,9 +56,21 @@ function parseReport(text: string): LoadReport {
     lost: number('Queries lost'),
     queriesPerSecond: number('Queries per second'),
     averageLatencyMs: number('Average Latency \\(s\\)') * 1000,
-    averageResponseBytes: Number(/packet size:.* response (\d+)/.exec(text)?.[1]),
     responseCodes: Object.fromEntries(
       [...codes.matchAll(/([A-Z]+) (\d+)/g)].map(([, code, count]) => [code, Number(count)]),
     ),
   };
+}
+
+/** From lines such as `> NOERROR n1.bench.example. A 0.000123`; names `new…` are no hits. */
+function latencyOf(text: string): Latency {
+  const all: number[] = [];
+  const hits: number[] = [];
+  for (const [, name = '', seconds] of text.matchAll(/^> [A-Z]+ (\S+) \S+ ([\d.]+)$/gm)) {
+    const milliseconds = Number(seconds) * 1000;
+    all.push(milliseconds);
+    if (!name.startsWith('new')) hits.push(milliseconds);
+  }
+  const whole = { p50: percentile(all, 0.5), p99: percentile(all, 0.99) };
+  return hits.length === all.length ? whole : { ...whole, hitP99: percentile(hits, 0.99) };
 }

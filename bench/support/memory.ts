@@ -26,7 +26,7 @@ export async function measureMemory(
   options: BenchOptions,
 ): Promise<Outcome> {
   const names = options.names ?? defaultNames;
-  const setting = { peers, names, cacheBytes: options.cacheMegabytes * 1024 ** 2 };
+  const setting = { names, cacheBytes: options.cacheMegabytes * 1024 ** 2 };
   const grown = await Comparison.run(setting, async (comparison) => {
     const found = new Map(peers.map(({ name }) => [name, [] as Growth[]]));
     for (let round = 0; round < options.rounds; round++) {
@@ -39,13 +39,13 @@ export async function measureMemory(
 }
 
 async function growthOf(comparison: Comparison, peer: Peer, names: number): Promise<Growth> {
-  const server = await comparison.start(peer);
-  const emptyBytes = residentBytes(server.pid);
+  const running = await comparison.start(peer);
+  const emptyBytes = residentBytes(running.server.pid);
   const half = Math.ceil(names / 2);
   const once = { transport: 'udp', length: 'once' } as const;
-  const first = await comparison.measure(server, { ...once, to: half });
-  const second = await comparison.measure(server, { ...once, from: half });
-  await comparison.stop(server);
+  const first = await comparison.measure(running, { ...once, to: half });
+  const second = await comparison.measure(running, { ...once, from: half });
+  await comparison.stop(running);
   return {
     emptyBytes,
     halfBytes: first.residentBytes,

@@ -11,7 +11,7 @@ const probeIntervalMs = 100;
 const outputCharactersMax = 4000;
 
 /** A query for the SOA record of the zone of the benchmarks; any answer will do. */
-const probe = Buffer.concat([
+export const probe = Buffer.concat([
   Buffer.from('123401000001000000000000', 'hex'),
   Buffer.from('\x05bench\x07example\x00', 'latin1'),
   Buffer.from('00060001', 'hex'),
@@ -50,6 +50,11 @@ export class ServerProcess {
       await server.stop();
       throw error;
     }
+  }
+
+  /** The end of what it has printed. */
+  get output(): string {
+    return this.#output;
   }
 
   get pid(): number {
