@@ -66,8 +66,8 @@ function expectUndisturbed({ hits, misses, sharedMisses }: LoadResult, leastHits
   expect(quantileMs(hits, 0.5)).toBeLessThan(hitMs);
   // Hits never wait for the grid: what they wait for is the machine, and misses wait for it too.
   const machineMs = quantileMs(hits, 1) + slackMs;
-  expect(quantileMs(misses, 1)).toBeLessThan(machineMs + deadlinesMs);
-  expect(quantileMs(sharedMisses, 1)).toBeLessThan(machineMs + deadlinesMs + waiterMs);
+  expect(quantileMs(misses, 0.99)).toBeLessThan(machineMs + deadlinesMs);
+  expect(quantileMs(sharedMisses, 0.99)).toBeLessThan(machineMs + deadlinesMs + waiterMs);
 }
 
 /** A steady load for so long. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SystemClock } from '../../src/base/clock.ts';
 import type { GridSession } from '../../src/grid/grid.ts';
@@ -21,6 +22,9 @@ const deadlineMs = 200;
 const waitMaxMs = 1300;
 const slackMs = 1000;
 const sharedNames = 300;
+/** Half of the hits take less, whatever else goes on. */
+const hitMs = 100;
+const membersPatienceMs = 60_000;
 
 let upstream: ScriptedUpstream;
 let members: TestMember[];
@@ -63,18 +67,19 @@ function numbered(count: number, zone: string): string[] {
   return Array.from({ length: count }, (_, number) => `n${String(number)}.${zone}`);
 }
 
-/** Waits until so many members are one cluster that lacks no copies. */
+/**
+ * Waits until so many members are one cluster that lacks no copies. Halves of a cluster look for
+ * each other every ten seconds only.
+ */
 async function membersAre(count: number, toldBy: TestMember): Promise<void> {
-  await waitFor(`a cluster of ${String(count)}`, async () => {
+  const endMs = performance.now() + membersPatienceMs;
+  for (;;) {
     const health = await toldBy.health().catch(() => undefined); // it waits for a frozen one
     const isSettled = health?.clusterSafe === true && health.migrationQueueSize === 0;
-    return isSettled && health.clusterSize === count;
-  });
-}
-
-/** Halves of a cluster look for each other every ten seconds: longer than `waitFor` has patience. */
-async function mergedAgain(): Promise<void> {
-  await membersAre(memberCount, memberAt(0)).catch(() => membersAre(memberCount, memberAt(0)));
+    if (isSettled && health.clusterSize === count) return;
+    if (performance.now() > endMs) throw new Error(`no cluster of ${String(count)}`);
+    await pause(50);
+  }
 }
 
 /** The same names of all replicas at once. */
@@ -88,15 +93,21 @@ function expectAllAnswered(runs: readonly LoadCounts[], queriesEach: number): vo
   expect(runs).toEqual(runs.map(() => good));
 }
 
-/** Every query was answered, and none much later than the deadlines of the grid allow. */
+/**
+ * Every query was answered. Half of them as if nothing had happened, and all but one in a hundred
+ * within the deadlines of the grid: what the machine does with a single one, it does to all.
+ */
 function expectUndisturbed({ hits, misses, sharedMisses }: LoadResult): void {
   expect(hits.length).toBeGreaterThan(20);
   for (const asked of [hits, misses, sharedMisses]) {
     expect(tally(asked)).toEqual({ '0/1': asked.length });
   }
-  expect(quantileMs(hits, 1)).toBeLessThan(slackMs);
-  expect(quantileMs(misses, 1)).toBeLessThan(2 * deadlineMs + slackMs);
-  expect(quantileMs(sharedMisses, 1)).toBeLessThan(2 * deadlineMs + waitMaxMs + slackMs);
+  expect(quantileMs(hits, 0.5)).toBeLessThan(hitMs);
+  expect(quantileMs(misses, 0.5)).toBeLessThan(hitMs + deadlineMs);
+  expect(quantileMs(sharedMisses, 0.5)).toBeLessThan(hitMs + 2 * deadlineMs);
+  expect(quantileMs(hits, 0.99)).toBeLessThan(slackMs);
+  expect(quantileMs(misses, 0.99)).toBeLessThan(2 * deadlineMs + slackMs);
+  expect(quantileMs(sharedMisses, 0.99)).toBeLessThan(2 * deadlineMs + waitMaxMs + slackMs);
 }
 
 /** A steady load while `task` goes on, which ends with it whatever becomes of it. */
@@ -143,7 +154,7 @@ test('totals are the sum of what the replicas counted, to the last of 210,000 qu
   const page = await totals.page(1, '/metrics/cluster');
   expect(sumOf(page, 'heimdall_queries_total')).toBe(210_000);
   expect(sumOf(page, 'heimdall_query_duration_seconds_count')).toBe(210_000);
-}, 60_000);
+}, 120_000);
 
 test('one of three members killed under load: nothing fails, no entry and no count is lost', async () => {
   const names = numbered(sharedNames, 'kept.example');
@@ -160,7 +171,7 @@ test('one of three members killed under load: nothing fails, no entry and no cou
   await memberAt(2).restart();
   await membersAre(memberCount, memberAt(2));
   await totals.expectRight();
-}, 60_000);
+}, 120_000);
 
 /** Puts the names apart that a member holds the entries of. */
 async function ownedBy(member: TestMember, names: readonly string[]): Promise<Set<string>> {
@@ -208,11 +219,11 @@ test('one of three members frozen: nothing fails, and what the others hold is st
     } finally {
       memberAt(1).thaw();
     }
-    await mergedAgain();
+    await membersAre(memberCount, memberAt(0));
   });
   expectUndisturbed(load);
   await totals.expectRight();
-}, 60_000);
+}, 120_000);
 
 test('all members lost under load and started again: the totals are right again', async () => {
   const load = await underLoad('lost.example', async () => {
@@ -222,7 +233,7 @@ test('all members lost under load and started again: the totals are right again'
   });
   expectUndisturbed(load);
   await totals.expectRight();
-}, 60_000);
+}, 120_000);
 
 test('a replica restarted: the totals keep what it had counted', async () => {
   await totals.expectRight();
@@ -231,4 +242,4 @@ test('a replica restarted: the totals keep what it had counted', async () => {
   await cluster.startReplica(0);
   expectAllAnswered(await askOfAll(numbered(1000, 'again.example'), 1), 1000);
   await totals.expectRight();
-}, 60_000);
+}, 120_000);

@@ -124,6 +124,7 @@ export class ReplicaProcess extends TestProcess {
 
   /** The value of a series, for example `heimdall_ready`. */
   async metric(series: string): Promise<number | undefined> {
+    if (this.hasEnded) throw new Error(`it ended: ${this.stderr}`);
     const text = await (await fetch(`${this.api}/metrics`)).text();
     const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.slice(series.length));
