@@ -1,3 +1,4 @@
+import type { ConnectGrid } from './assembly/coordination.ts';
 import { Replica } from './assembly/replica.ts';
 import { chooseUdpTransport } from './assembly/udp-transport.ts';
 import { thisMachine } from './assembly/upstream-options.ts';
@@ -7,6 +8,7 @@ import { SystemRandom } from './base/random.ts';
 import { readVersion } from './base/version.ts';
 import { loadConfig } from './config/load.ts';
 import type { ConfigSource } from './config/load.ts';
+import type { Config } from './config/schema.ts';
 import { WinstonLog } from './telemetry/winston-log.ts';
 
 /** What workers are started from, as source or built. */
@@ -34,8 +36,9 @@ export async function serve(source: ConfigSource): Promise<number> {
   const build = { version: readVersion(), node: process.version, udpTransport: udp.name };
   const random = new SystemRandom();
   const surroundings = thisMachine;
+  const connectGrid = await gridDriver(loaded.config);
   const replica = new Replica(source, loaded, {
-    ...{ clock, random, log, surroundings, build, udp, workerFile },
+    ...{ clock, random, log, surroundings, build, udp, workerFile, connectGrid },
   });
   const stopping = stopSignal(log);
   await replica.start();
@@ -53,6 +56,13 @@ export async function serve(source: ConfigSource): Promise<number> {
   await replica.stop();
   log.info('stopped');
   return 0;
+}
+
+/** The client of Hazelcast is loaded where there is a grid only: it takes a tenth of a second. */
+async function gridDriver(config: Config): Promise<ConnectGrid | undefined> {
+  if (config.grid.members.length === 0) return undefined;
+  const { connectHazelcast } = await import('./assembly/hazelcast.ts');
+  return connectHazelcast;
 }
 
 /** Resolves at the first signal to stop. The process stays alive until then. */

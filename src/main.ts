@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-import { SystemClock } from './base/clock.ts';
-import { SystemRandom } from './base/random.ts';
-import { runCli } from './cli/cli.ts';
+import { enableCompileCache } from 'node:module';
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  env: process.env,
-  clock: new SystemClock(),
-  random: new SystemRandom(),
-});
+// Before anything else is loaded: a second start takes what the first one compiled.
+enableCompileCache();
+const { runMain } = await import('./run-main.ts');
+process.exitCode = await runMain();

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/schema.ts';
@@ -7,7 +8,6 @@ import type { CoordinationOptions, ReplicaTidings } from '../grid/grid-coordinat
 import { gridKey } from '../grid/grid-key.ts';
 import type { Grid } from '../grid/grid.ts';
 import type { Switches } from '../grid/switches.ts';
-import { connectHazelcast } from './hazelcast.ts';
 import { GridObservations } from '../telemetry/grid-observations.ts';
 import type { GridSource } from '../telemetry/grid-sources.ts';
 import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
@@ -22,8 +22,8 @@ export interface GridParts {
   readonly random: Random;
   readonly log: Log;
   readonly build: { readonly version: string };
-  /** In place of Hazelcast. */
-  readonly connectGrid?: ConnectGrid;
+  /** Needed where a grid is configured. */
+  readonly connectGrid?: ConnectGrid | undefined;
 }
 
 /** The grid of a replica and what is seen of it. */
@@ -38,7 +38,8 @@ export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefine
   if (config.grid.members.length === 0) return undefined;
   const { clock, log } = parts;
   const observations = new GridObservations(log);
-  const connectGrid = parts.connectGrid ?? connectHazelcast;
+  const { connectGrid } = parts;
+  assert(connectGrid !== undefined, 'whoever configures a grid brings its driver');
   const replicaId = `${config.grid.replicaId ?? hostname()}-${startMark(parts.random)}`;
   const coordination = new GridCoordination(optionsOf(config, replicaId), {
     clock,

@@ -40,8 +40,8 @@ export interface ReplicaDependencies extends FrontlineDependencies {
   readonly log: WinstonLog;
   readonly surroundings: Surroundings;
   readonly build: BuildFigures;
-  /** In place of Hazelcast. */
-  readonly connectGrid?: ConnectGrid;
+  /** Needed where a grid is configured. */
+  readonly connectGrid?: ConnectGrid | undefined;
 }
 
 /** One replica of the resolver: sockets or workers, HTTP, snapshots, reloads. */

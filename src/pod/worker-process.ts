@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import type { Duplex } from 'node:stream';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -62,6 +63,7 @@ export class WorkerProcess implements WorkerHandle {
     this.listening.catch(() => undefined); // told to who waits for it
     this.#child = fork(workerFile, [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
+      env: { ...process.env, ...compileCache() },
     });
     this.#child.on('message', (message) => this.#take(message as FromWorker)); // see control.ts
     const carrier = this.#child.stdio[carrierDescriptor];
@@ -146,4 +148,10 @@ export class WorkerProcess implements WorkerHandle {
     });
     return promise;
   }
+}
+
+/** Workers take what was compiled before, as their primary does. */
+function compileCache(): Record<string, string> {
+  const directory = getCompileCacheDir();
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }

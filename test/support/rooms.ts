@@ -53,7 +53,14 @@ export const rooms: Readonly<Record<string, Room>> = {
   pod: {
     imports: stageImports,
     types: [...stageRooms, 'telemetry', 'config'],
-    packages: ['node:child_process', 'node:fs', 'node:net', 'node:os', 'node:stream'],
+    packages: [
+      'node:child_process',
+      'node:fs',
+      'node:module',
+      'node:net',
+      'node:os',
+      'node:stream',
+    ],
   },
   telemetry: {
     imports: stageImports,
@@ -96,7 +103,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     types: [],
     packages: [],
   },
-  'main.ts': { imports: ['base', 'cli', 'app.ts'], types: [], packages: [] },
+  'run-main.ts': { imports: ['base', 'cli'], types: [], packages: [] },
+  'main.ts': { imports: ['run-main.ts'], types: [], packages: ['node:module'] },
 };
 
 /** The room of a file: the folder below `src`, or the name of a file in `src` itself. */
