@@ -279,7 +279,8 @@ describe('the end', () => {
     const pids = (await workersOf(replica)).map(({ pid }) => pid);
     replica.signal('SIGKILL');
     await waitFor('no worker to be left', () => !pids.some(isRunning));
-    expect(replica.hasEnded).toBe(true);
+    await waitFor('the end of the primary to be told', () => replica.hasEnded);
+    expect(pids).toHaveLength(2);
   });
 });
 
