@@ -12,6 +12,7 @@ export interface MemberSetting {
 
 const port = { pattern: /^[1-9]\d{0,4}$/, form: 'a port' };
 const count = { pattern: /^\d{1,9}$/, form: 'a number' };
+const truth = { pattern: /^(?:true|false)$/, form: 'true or false' };
 const host = { pattern: /^[A-Za-z0-9.:_-]+$/, form: 'an address' };
 
 /** All settings with their defaults; docs/grid-member.md has the same table. */
@@ -40,6 +41,32 @@ export const memberSettings = {
     form: 'a list address:port,address:port',
     help: 'the member ports of all members',
   },
+  'tcp-ip': {
+    ...truth,
+    standard: 'true',
+    help: 'whether the list finds the other members; this or `--kubernetes`',
+  },
+  kubernetes: {
+    ...truth,
+    standard: 'false',
+    help: 'whether Kubernetes finds them: by `--service-name` or by `--service-dns`',
+  },
+  'service-name': {
+    ...host,
+    standard: undefined,
+    help: 'the Service of the members, asked of the API',
+  },
+  'service-dns': {
+    ...host,
+    standard: undefined,
+    help: 'the name of their headless Service, asked of DNS',
+  },
+  'kubernetes-api': {
+    pattern: /^https?:\/\/[A-Za-z0-9.:[\]-]+$/,
+    form: 'a URL',
+    standard: undefined,
+    help: 'where the API is; `https://kubernetes.default.svc` needs DNS',
+  },
   heap: {
     standard: '128m',
     pattern: /^\d+[kmg]$/,
@@ -55,9 +82,8 @@ export const memberSettings = {
   'cache-size': { ...count, standard: '40', help: 'from where on entries are evicted' },
   'cache-backups': { ...count, standard: '1', help: 'copies of each entry on other members' },
   'split-protection': {
+    ...truth,
     standard: 'false',
-    pattern: /^(?:true|false)$/,
-    form: 'true or false',
     help: 'whether the smaller half of a split cluster retires no totals',
   },
   majority: {
@@ -71,6 +97,16 @@ export const memberSettings = {
     form: '0 or a number of at least 3',
     standard: '0',
     help: 'of the CP Subsystem (5.4.0); 0 gives locks that a split can hand out twice',
+  },
+  'leave-seconds': {
+    ...count,
+    standard: '20',
+    help: 'how long handing its data over may take when it is told to stop',
+  },
+  'management-center': {
+    ...truth,
+    standard: 'false',
+    help: 'whether it keeps metrics for a Management Center',
   },
 } as const satisfies Readonly<Record<string, MemberSetting>>;
 

