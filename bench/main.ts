@@ -1,5 +1,6 @@
 import { gridSections, measureGrid } from './grid.ts';
 import { blocky } from './peers/blocky.ts';
+import { measureLarge } from './large.ts';
 import { ceiling } from './peers/ceiling.ts';
 import { coredns } from './peers/coredns.ts';
 import { dnsdist } from './peers/dnsdist.ts';
@@ -52,6 +53,7 @@ const kinds: Readonly<Record<string, Measure>> = {
     measureHits(peers, options, 'udp'),
   ),
   memory: compared(resolvers, measureMemory),
+  large: measureLarge,
   start: measureStart,
   grid: measureGrid,
   policy: measurePolicy,
