@@ -1,3 +1,4 @@
+import { drawChart } from './chart.ts';
 import { gridSections, measureGrid } from './grid.ts';
 import { blocky } from './peers/blocky.ts';
 import { measureLarge } from './large.ts';
@@ -55,6 +56,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   memory: compared(resolvers, measureMemory),
   large: measureLarge,
   start: measureStart,
+  chart: drawChart,
   grid: measureGrid,
   policy: measurePolicy,
   workers: measureWorkers,
