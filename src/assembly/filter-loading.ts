@@ -5,9 +5,10 @@ import { describeError } from '../base/errors.ts';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Config } from '../config/schema.ts';
 import { loadLists } from '../filter/filter-lists.ts';
-import type { ListReport } from '../filter/filter-lists.ts';
+import type { ListReport, ListSource } from '../filter/filter-lists.ts';
 import type { FilterStage } from '../filter/filter-stage.ts';
 import type { FilterOptions } from '../filter/filter-stage.ts';
+import { copyPath } from '../filter/list-copies.ts';
 import type { FilterFigures } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
@@ -54,6 +55,7 @@ export class FilterLoading {
       rules: Object.fromEntries(this.#reports.map(({ name, rules }) => [name, rules])),
       loads: Object.fromEntries(this.#loads.results.entries()),
       lastSuccessWallMs: this.#loads.lastSuccessWallMs,
+      fetches: [], // told by who fetches
     };
   }
 
@@ -73,6 +75,11 @@ export class FilterLoading {
     return this.#loadIfChanged();
   }
 
+  /** Reads the lists again if they have changed. Never rejects. */
+  refresh(): Promise<void> {
+    return this.#loadIfChanged();
+  }
+
   stop(): void {
     this.#timer?.cancel();
   }
@@ -81,18 +88,18 @@ export class FilterLoading {
   #loadIfChanged(): Promise<void> {
     this.#current = this.#current.then(async () => {
       const config = this.#config;
-      const state = await stateOf(config);
-      if (state !== this.#loadedOf) await this.#load(config, state);
+      const sources = await sourcesOf(config);
+      if (sources.state !== this.#loadedOf) await this.#load(config, sources);
     });
     return this.#current;
   }
 
-  async #load(config: Config['filter'], state: string): Promise<void> {
+  async #load(config: Config['filter'], { lists, state }: Sources): Promise<void> {
     const { log, stage, seed } = this.#dependencies;
     const { rulesMax, fileBytesMax } = config;
     this.#loadedOf = state;
     try {
-      const { table, reports } = await loadLists(config.lists, { rulesMax, fileBytesMax }, seed);
+      const { table, reports } = await loadLists(lists, { rulesMax, fileBytesMax }, seed);
       const failed = reports.filter(({ error }) => error !== undefined);
       for (const { name, error } of failed) log.error('a list was not read', { list: name, error });
       if (failed.length > 0 && this.#isLoaded) {
@@ -120,20 +127,43 @@ export class FilterLoading {
   }
 }
 
-/** What a change is noticed by: the configuration, and size and time of each file. */
-async function stateOf(config: Config['filter']): Promise<string> {
-  const paths = config.lists.flatMap(({ files }) => files);
-  const files = await Promise.all(
-    paths.map(async (path) => {
-      try {
-        const { size, mtimeMs } = await stat(path);
-        return [path, size, mtimeMs];
-      } catch {
-        return [path]; // that it is missing is told when it is read
-      }
+interface Sources {
+  /** With the copies of what lies elsewhere, as far as there are any yet. */
+  readonly lists: readonly ListSource[];
+  /** What a change is noticed by: the configuration, and size and time of each file. */
+  readonly state: string;
+}
+
+async function sourcesOf(config: Config['filter']): Promise<Sources> {
+  const { directory = '' } = config;
+  const found = await Promise.all(
+    config.lists.map(async ({ name, format, files, urls }) => {
+      const own = await Promise.all(files.map(versionOf));
+      const copies = await Promise.all(urls.map((url) => versionOf(copyPath(directory, url))));
+      // That a file is missing is told when it is read; a copy has not been fetched yet.
+      const versions = [...own, ...copies.filter(({ size }) => size !== undefined)];
+      return { source: { name, format, files: versions.map(({ path }) => path) }, versions };
     }),
   );
-  return JSON.stringify([config, files]);
+  return {
+    lists: found.map(({ source }) => source),
+    state: JSON.stringify([config, found.map(({ versions }) => versions)]),
+  };
+}
+
+interface FileVersion {
+  readonly path: string;
+  readonly size?: number;
+  readonly mtimeMs?: number;
+}
+
+async function versionOf(path: string): Promise<FileVersion> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { path, size, mtimeMs };
+  } catch {
+    return { path };
+  }
 }
 
 /** What the stage needs of the configuration. */

@@ -41,6 +41,8 @@ export interface Frontline {
   /** Forgets what the resolver has forgotten. @returns how many entries more */
   flush(flush: Flush): Promise<number>;
   setLog(change: LogChange): Promise<void>;
+  /** Reads the lists of the filter again where they have changed. */
+  refreshLists(): Promise<void>;
   /** @param own those of the resolver */
   cacheFigures(own: CacheFigures): Promise<CacheFigures>;
   sources(own: Sources): Sources;
@@ -114,6 +116,10 @@ export class OwnSockets implements Frontline {
 
   setLog(): Promise<void> {
     return Promise.resolve();
+  }
+
+  refreshLists(): Promise<void> {
+    return this.#parts.resolver.filter.refresh();
   }
 
   cacheFigures(own: CacheFigures): Promise<CacheFigures> {

@@ -138,6 +138,10 @@ export class PodWorkers implements Frontline {
     await this.#pool.orderAll({ name: 'log', change }, orderMsMax);
   }
 
+  async refreshLists(): Promise<void> {
+    await this.#pool.orderAll({ name: 'lists' }, orderMsMax);
+  }
+
   async cacheFigures(own: CacheFigures): Promise<CacheFigures> {
     await this.#collect();
     return this.#totals.cache(own);

@@ -28,6 +28,7 @@ import type { FrontlineDependencies } from './choose-frontline.ts';
 import { gridOf, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import type { Frontline } from './frontline.ts';
+import { ListFetches } from './list-fetches.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
@@ -53,6 +54,7 @@ export class Replica {
   readonly #readiness = new Readiness();
   readonly #reloads: ResultCounter;
   readonly #snapshots: Snapshots;
+  readonly #lists: ListFetches;
   readonly #watcher: ConfigWatcher;
   readonly #guard: AdminGuard;
   readonly #http: HttpServer;
@@ -76,6 +78,9 @@ export class Replica {
     this.#frontline = chooseFrontline(config, workers, parts);
     this.#reloads = new ResultCounter(clock);
     this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
+    const { ask } = this.resolver;
+    const onNew = (): Promise<void> => this.#frontline.refreshLists();
+    this.#lists = new ListFetches(config.filter, { clock, log, ask, onNew });
     this.#guard = new AdminGuard(config.http.token);
     const onReload = (outcome: ReloadOutcome): void => this.#reloaded(outcome);
     this.#watcher = new ConfigWatcher({ source, clock, initial: loaded, onReload });
@@ -106,6 +111,7 @@ export class Replica {
       this.resolver.forgetLocalNames();
       await this.#frontline.open();
       await this.resolver.upstreams.start();
+      await this.#lists.start();
     } catch (error) {
       await this.#release();
       throw error;
@@ -136,6 +142,7 @@ export class Replica {
   async #release(): Promise<void> {
     this.#watcher.stop();
     this.#snapshots.stop();
+    this.#lists.stop();
     this.resolver.filter.stop();
     this.resolver.upstreams.stop();
     await this.#frontline.close();
@@ -184,6 +191,7 @@ export class Replica {
     this.#guard.setToken(config.http.token);
     if (this.#grid !== undefined) this.#grid.coordination.switches.current = switchesOf(config);
     this.#snapshots.start(config.cache.snapshot.intervalMs);
+    this.#lists.reconfigure(config.filter);
     this.resolver
       .reconfigure(config, chosen.options)
       .then(() => this.#frontline.reconfigure(config, changed))
@@ -210,7 +218,7 @@ export class Replica {
           }),
           cache: () => resolver.cacheFigures(),
           snapshot: () => this.#snapshots.figures(),
-          filter: () => resolver.filter.figures(),
+          filter: () => ({ ...resolver.filter.figures(), fetches: this.#lists.figures() }),
           flights: () => resolver.flight.figures(),
           reloads: this.#reloads,
           readiness: this.#readiness,

@@ -101,6 +101,9 @@ export class Worker {
       case 'drain':
         await this.#drain(order.graceMs, order.othersGoOn);
         return undefined;
+      case 'lists':
+        void this.#answering.filter.refresh(); // never rejects, and takes as long as lists do
+        return undefined;
       case 'figures':
         return undefined;
     }

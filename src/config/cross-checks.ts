@@ -112,9 +112,25 @@ function filterConflicts({ filter }: Config): Conflict[] {
         ? [{ path: ['filter', 'lists', index, 'addresses'], message: 'found none; one is needed' }]
         : [],
     ),
+    ...sourceConflicts(filter),
     ...filter.groups.flatMap(({ lists }, index) =>
       unknown(lists, ['filter', 'groups', index, 'lists']),
     ),
+  ];
+}
+
+/** A list comes from somewhere, and what is fetched needs a place. */
+function sourceConflicts({ lists, directory }: Config['filter']): Conflict[] {
+  const isFetched = lists.some(({ urls }) => urls.length > 0);
+  return [
+    ...lists.flatMap(({ files, urls }, index) =>
+      files.length + urls.length === 0
+        ? [{ path: ['filter', 'lists', index, 'files'], message: 'found none, and no urls' }]
+        : [],
+    ),
+    ...(isFetched && directory === undefined
+      ? [{ path: ['filter', 'directory'], message: 'found nothing; needed for lists with urls' }]
+      : []),
   ];
 }
 

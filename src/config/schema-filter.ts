@@ -20,9 +20,21 @@ const address = parsedText('an IP address', (text) => {
   return text;
 });
 
+const url = parsedText('an http or https URL without a password', (text) => {
+  const { protocol, username, password, hostname } = new URL(text);
+  const isPlain = ['http:', 'https:'].includes(protocol) && username === '' && password === '';
+  if (!isPlain || hostname === '') throw new MalformedAddress(`"${text}" is no such URL`);
+  return text;
+});
+
 const list = z.strictObject({
   name: name.meta({ description: 'What metrics, logs and groups call it.' }),
-  files: z.array(z.string().min(1)).min(1).meta({ description: 'The files that make the list.' }),
+  files: z.array(z.string().min(1)).prefault([]).meta({
+    description: 'The files that make the list, beside its URLs.',
+  }),
+  urls: z.array(url).max(32).prefault([]).meta({
+    description: 'Where parts of the list are fetched from; the last good copy of each is kept.',
+  }),
   format: z.enum(['auto', 'hosts', 'domains', 'wildcard', 'adblock']).default('auto').meta({
     description: 'Form of the files; auto takes each line for what it looks like.',
   }),
@@ -64,12 +76,26 @@ export const filterSchema = z.strictObject({
     max: 86_400_000,
     fallback: 60_000,
   }),
+  directory: z.string().min(1).exactOptional().meta({
+    description: 'Where copies of lists from URLs are kept, for a start without them.',
+    'x-allowed': 'the path of a directory that may be written to',
+  }),
+  refreshIntervalMs: integer('How often the URLs are asked for news; 0 is at the start alone.', {
+    min: 0,
+    max: 30 * 86_400_000,
+    fallback: 6 * 3_600_000,
+  }),
+  fetchTimeoutMs: integer('Time to fetch a list from its URL.', {
+    min: 100,
+    max: 3_600_000,
+    fallback: 60_000,
+  }),
   rulesMax: integer('Names on all lists together.', {
     min: 1,
     max: 50_000_000,
     fallback: 5_000_000,
   }),
-  fileBytesMax: size('Largest file of a list.', {
+  fileBytesMax: size('Largest file of a list, fetched or not.', {
     min: 1024,
     max: 4 * 1024 ** 3,
     fallback: '256MiB',

@@ -54,6 +54,20 @@ export async function loadLists(
   return { table, reports };
 }
 
+/**
+ * The rules of one list, which is read without being kept.
+ * @throws {ListRefused} when it cannot be read, or is too large
+ */
+export async function countRules(
+  { files, format }: ListSource,
+  { fileBytesMax }: Pick<ListBounds, 'fileBytesMax'>,
+): Promise<number> {
+  let rules = 0;
+  const parser = new ListParser(format, { rule: () => rules++, skipped: () => undefined });
+  for (const path of files) await readLines(path, fileBytesMax, parser);
+  return rules;
+}
+
 async function loadList(
   { name, files, format }: ListSource,
   index: number,
@@ -74,7 +88,7 @@ async function loadList(
     skipped: () => counts.skipped++,
   });
   try {
-    for (const path of files) await readLines(path, bounds, parser);
+    for (const path of files) await readLines(path, bounds.fileBytesMax, parser);
     return { name, ...counts };
   } catch (error) {
     if (error instanceof ListRefused) return { name, ...counts, error };
@@ -82,11 +96,7 @@ async function loadList(
   }
 }
 
-async function readLines(
-  path: string,
-  { fileBytesMax }: ListBounds,
-  parser: ListParser,
-): Promise<void> {
+async function readLines(path: string, fileBytesMax: number, parser: ListParser): Promise<void> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);

@@ -25,6 +25,8 @@ export type WorkerOrder =
   | { readonly name: 'flush'; readonly flush: FlushText }
   | { readonly name: 'reconfigure'; readonly config: Config }
   | { readonly name: 'log'; readonly change: LogChange }
+  /** Read the lists of the filter again where they have changed. */
+  | { readonly name: 'lists' }
   | { readonly name: 'figures' }
   /** Finish what is under way, close, report for the last time, exit; others may go on with the port. */
   | { readonly name: 'drain'; readonly graceMs: number; readonly othersGoOn: boolean };

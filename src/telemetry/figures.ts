@@ -60,6 +60,17 @@ export interface FilterFigures {
   readonly loads: Totals;
   /** Unix time in milliseconds; undefined before the first one. */
   readonly lastSuccessWallMs: number | undefined;
+  /** Of the lists with URLs; empty in a process that does not fetch. */
+  readonly fetches: readonly ListFetchFigures[];
+}
+
+/** Looks at the URLs of a list. */
+export interface ListFetchFigures {
+  readonly list: string;
+  /** By result: new, unchanged, failure. */
+  readonly results: Totals;
+  /** When a look last went well, in Unix time in milliseconds; undefined before. */
+  readonly lastSuccessWallMs: number | undefined;
 }
 
 /** The certificate of the listeners that encrypt. */

@@ -10,6 +10,16 @@ export function filterSources(filter: () => FilterFigures): SourcesOf<'heimdall_
     heimdall_filter_names: () => plain(filter().names),
     heimdall_filter_bytes: () => plain(filter().sizeBytes),
     heimdall_filter_loads_total: () => byLabel('result', Object.entries(filter().loads)),
+    heimdall_filter_fetches_total: () =>
+      filter().fetches.flatMap(({ list, results }) =>
+        byLabel('result', Object.entries(results), { list }),
+      ),
+    heimdall_filter_fetch_success_timestamp_seconds: () =>
+      filter().fetches.flatMap(({ list, lastSuccessWallMs }) =>
+        lastSuccessWallMs === undefined
+          ? []
+          : [{ labels: { list }, value: lastSuccessWallMs / 1000 }],
+      ),
     heimdall_filter_last_success_timestamp_seconds: () => {
       const wallMs = filter().lastSuccessWallMs;
       return optional(wallMs === undefined ? undefined : wallMs / 1000);

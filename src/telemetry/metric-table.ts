@@ -48,8 +48,8 @@ function sized(help: string): MetricDefinition {
   return { help, type: 'gauge', unit: 'bytes', labels: [] };
 }
 
-function moment(help: string): MetricDefinition {
-  return { help, type: 'gauge', unit: 'seconds', labels: [] };
+function moment(help: string, ...labels: readonly LabelName[]): MetricDefinition {
+  return { help, type: 'gauge', unit: 'seconds', labels };
 }
 
 function durations(help: string, ...labels: readonly LabelName[]): MetricDefinition {
@@ -140,6 +140,11 @@ export const metricTable = {
   heimdall_filter_bytes: sized('Memory that the names on lists take.'),
   heimdall_filter_loads_total: counter('Times that the lists were read.', 'result'),
   heimdall_filter_last_success_timestamp_seconds: moment('When the lists were last read whole.'),
+  heimdall_filter_fetches_total: counter('Looks at the URLs of a list.', 'list', 'result'),
+  heimdall_filter_fetch_success_timestamp_seconds: moment(
+    'When a URL of a list was last reached, in Unix time.',
+    'list',
+  ),
   heimdall_flights_in_progress: gauge('Questions being fetched, each once.'),
   heimdall_flights_joined_total: counter('Queries that waited for a fetch already on its way.'),
   heimdall_flights_refused_total: counter('Fetches refused: too many were in progress.'),

@@ -13,6 +13,7 @@ const primaryPrefixes = [
   'heimdall_grid_',
   'heimdall_cache_snapshot_',
   'heimdall_config_',
+  'heimdall_filter_fetch',
   'heimdall_build_',
   'heimdall_ready',
   'heimdall_http_',

@@ -37,7 +37,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   admit: stage(),
   local: stage(),
-  filter: stage('node:fs/promises', 'node:string_decoder', 'node:url'),
+  filter: stage(
+    'node:crypto',
+    'node:fs/promises',
+    'node:http',
+    'node:https',
+    'node:path',
+    'node:string_decoder',
+    'node:url',
+  ),
   cache: stage('node:crypto', 'node:fs/promises', 'node:path'),
   flight: stage(),
   upstream: {

@@ -131,6 +131,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       sizeBytes: 16_384,
       loads: { success: 1, failure: 0 },
       lastSuccessWallMs: 1_700_000_000_000,
+      fetches: [{ list: 'ads', results: { new: 1 }, lastSuccessWallMs: 1000 }],
     }),
     flights: () => ({ inProgress: 4, joined: 5, refused: 6 }),
     reloads: new ResultCounter(new VirtualClock()),
@@ -193,6 +194,22 @@ export class RecordingActions implements AdminActions {
     return [];
   }
 
+  topNames(): ReturnType<AdminActions['topNames']> {
+    return Promise.resolve([{ name: 'www.example.', type: 'A', hits: 7 }]);
+  }
+
+  lookup(name: Buffer, type: number): ReturnType<AdminActions['lookup']> {
+    this.calls.push({ name: name.toString('latin1'), type });
+    return Promise.resolve({
+      code: 'NOERROR',
+      layer: 'l1',
+      detail: null,
+      extendedErrors: [],
+      records: ['www.example. 300 IN A 192.0.2.1'],
+      durationMs: 0.5,
+    });
+  }
+
   flush(target: Parameters<AdminActions['flush']>[0]): number {
     this.calls.push(target);
     return 42;
@@ -229,7 +246,6 @@ export async function startHttp(
     metrics: new Metrics(metricSources(figures)),
     readiness: figures.readiness,
     clusterCounters: options.clusterCounters ?? new NoClusterCounters(),
-    otherPaths: admin.map(({ path }) => path),
   });
   const router = new HttpRouter([...routes, ...admin], { guard, log });
   const clock = new VirtualClock();
