@@ -28,6 +28,7 @@ import type { ResolveHost } from '../upstream/host-addresses.ts';
 import type { UpstreamOptions } from '../upstream/options.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import { Answering } from './answering.ts';
+import type { UdpTransport } from './udp-transport.ts';
 
 /** What stands behind the ports: the grid's drivers, or the null objects. */
 export interface Coordination {
@@ -44,6 +45,8 @@ export interface ResolverDependencies {
   readonly coordination: Coordination;
   /** In place of `cache.maxBytes`: the part of it that is left to this process. */
   readonly cacheBytes?: number;
+  /** How datagrams are sent and taken; without it one by one. */
+  readonly udp?: Pick<UdpTransport, 'calls'>;
   /** In place of sockets and of the system's name lookup, for replayed scenarios. */
   readonly transport?: ExchangeTransport;
   readonly resolveHost?: ResolveHost;
@@ -65,6 +68,7 @@ export class Resolver {
     this.upstreamCounters = new UpstreamCounters(log);
     this.upstreams = new Upstreams(upstreams, {
       ...dependencies,
+      calls: dependencies.udp?.calls,
       observer: this.upstreamCounters,
       healthBoard: coordination.healthBoard,
     });

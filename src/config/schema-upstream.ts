@@ -44,6 +44,28 @@ const health = z.strictObject({
     }),
 });
 
+const udp = z.strictObject({
+  portsPerSecondMax: integer(
+    'Fresh source ports per second; with fewer misses each has a port of its own (batched UDP).',
+    { min: 1, max: 10_000, fallback: 500 },
+  ),
+  sockets: integer('Sockets of each address family that more misses than that share by chance.', {
+    min: 1,
+    max: 256,
+    fallback: 16,
+  }),
+  queriesPerSocketMax: integer('Queries after which a socket is replaced, and so its port.', {
+    min: 1,
+    max: 10_000,
+    fallback: 1000,
+  }),
+  socketLifetimeMs: integer('Time after which a socket is replaced, and so its port.', {
+    min: 1,
+    max: 3_600_000,
+    fallback: 100,
+  }),
+});
+
 const tcp = z.strictObject({
   connectionsMax: integer('TCP connections kept to one upstream.', {
     min: 1,
@@ -114,6 +136,7 @@ export const upstreamSchema = z.strictObject({
   }),
   loopDetection: flag('Notice an upstream that leads back to this resolver.', true),
   health: health.prefault({}),
+  udp: udp.prefault({}),
   tcp: tcp.prefault({}),
 });
 

@@ -8,7 +8,8 @@ import {
   messageFlag,
 } from './kernel-layout.ts';
 import type { PacketInfo } from './kernel-layout.ts';
-import { MessageVector } from './message-vector.ts';
+import { batchMax, sendSlots, SocketMemory } from './socket-memory.ts';
+import type { MessageVector } from './message-vector.ts';
 import { connectDescriptor, openDescriptor } from './open-descriptor.ts';
 import type { DatagramSocketOptions, OpenDescriptor } from './open-descriptor.ts';
 import { SendQueue } from './send-queue.ts';
@@ -21,6 +22,8 @@ export interface BatchedSocketOptions extends DatagramSocketOptions {
   readonly receiveBytesMax: number;
   /** What may be sent in one datagram. */
   readonly sendBytesMax: number;
+  /** Of sockets like this one; by default each has its own. */
+  readonly memory?: SocketMemory;
 }
 
 /** What a socket calls. Nothing of it may block; what it throws is a defect, and ends the batch. */
@@ -36,16 +39,17 @@ export interface DatagramHandler {
   datagram(slot: number, start: number, length: number, replyStart: number): number;
   /** After the answers of a batch went out. */
   batchEnded(): void;
-  /** A datagram that was received or was to be sent got lost. */
-  lost(reason: DatagramLoss): void;
+  /**
+   * A datagram that was received or was to be sent got lost. One that was not sent stands in
+   * `socket.outgoing` at `unsentAt` until this returns; nothing may be sent meanwhile.
+   */
+  lost(reason: DatagramLoss, unsentAt?: number): void;
+  /** What there was room for of a datagram that was too long, after its loss was told. */
+  truncated?(slot: number, start: number, length: number): void;
 }
 
-/** Datagrams of one system call: beyond this the gain per datagram is small (facts of the bench). */
-const batchMax = 64;
 /** Batches taken before timers and other sockets have their turn: well below a millisecond. */
 const batchesPerTurnMax = 4;
-/** Datagrams that may wait for the kernel: those of a batch, and as many late answers. */
-const sendSlots = 2 * batchMax;
 
 const reading = { readable: true, writable: false };
 /** While the kernel takes no answers no queries are read: they wait, or are lost, in its buffer. */
@@ -59,6 +63,7 @@ export class BatchedSocket {
   readonly address: SocketAddress;
   readonly #calls: SystemCalls;
   readonly #handler: DatagramHandler;
+  readonly #memory: SocketMemory;
   readonly #in: MessageVector;
   readonly #out: SendQueue;
   readonly #watch: Watch;
@@ -75,22 +80,19 @@ export class BatchedSocket {
     options: BatchedSocketOptions,
     handler: DatagramHandler,
   ) {
-    const nameLength = nameLengthOf(opened.family);
     const packetInfo = packetInfoOf(opened.family, options);
     this.#packetInfo = packetInfo;
     this.#family = opened.family;
-    const shared = { nameLength, packetInfo };
-    const lost = (reason: DatagramLoss): void => handler.lost(reason);
+    const lost = (reason: DatagramLoss, unsentAt: number): void => handler.lost(reason, unsentAt);
     this.address = opened.address;
     this.#calls = calls;
     this.#handler = handler;
     this.#descriptor = opened.descriptor;
-    const { receiveBytesMax, sendBytesMax } = options;
-    const inShape = { slots: batchMax, dataBytesMax: receiveBytesMax, ...shared };
-    this.#in = new MessageVector(calls, inShape);
-    this.#in.makeReady(batchMax);
-    const outShape = { slots: sendSlots, dataBytesMax: sendBytesMax, ...shared };
-    this.#out = new SendQueue(calls, outShape, lost);
+    const nameLength = nameLengthOf(opened.family);
+    const shape = { ...options, nameLength, packetInfo };
+    this.#memory = options.memory ?? new SocketMemory(calls, shape);
+    this.#in = this.#memory.received;
+    this.#out = new SendQueue(calls, this.#memory.takeOutgoing(), lost);
     this.#watch = calls.watch(opened.descriptor, reading, (status) => this.#ready(status));
   }
 
@@ -192,6 +194,7 @@ export class BatchedSocket {
     this.#out.drop('send_queue_full');
     this.#watch.close();
     this.#calls.close(this.#descriptor);
+    this.#memory.giveBack(this.#out.vector);
     this.#descriptor = -1;
   }
 
@@ -255,6 +258,8 @@ export class BatchedSocket {
   #handOn(slot: number): void {
     if (this.#in.isTruncated(slot)) {
       this.#handler.lost('truncated');
+      const length = this.#in.receivedLength(slot);
+      this.#handler.truncated?.(slot, this.#in.dataStart(slot), length);
       return;
     }
     if (this.#out.isFull && !this.#flush()) {

@@ -43,7 +43,7 @@ export class MessageVector {
   readonly bytes: Buffer;
   readonly #words: Int32Array;
   readonly #address: number;
-  readonly #packetInfo: PacketInfo | undefined;
+  readonly packetInfo: PacketInfo | undefined;
   readonly #nameLength: number;
   readonly #namesStart: number;
   readonly #controlsStart: number;
@@ -61,7 +61,7 @@ export class MessageVector {
     this.slots = slots;
     this.dataBytesMax = dataBytesMax;
     this.#nameLength = nameLength;
-    this.#packetInfo = packetInfo;
+    this.packetInfo = packetInfo;
     const vectorsStart = slots * messageHeader.size;
     this.#namesStart = vectorsStart + slots * vector.size;
     this.#controlsStart = this.#namesStart + slots * nameBytesMax;
@@ -107,7 +107,7 @@ export class MessageVector {
 
   /** Makes the first `count` slots ready to receive: the kernel overwrites what it was told. */
   makeReady(count: number): void {
-    const space = this.#packetInfo?.space ?? 0;
+    const space = this.packetInfo?.space ?? 0;
     for (let slot = 0; slot < count; slot++) {
       this.#write(slot, messageHeader.nameLength, this.#nameLength);
       this.#write(slot, messageHeader.controlLength, space);
@@ -116,7 +116,7 @@ export class MessageVector {
 
   /** Whether the control message of a received slot tells which address was asked. */
   hasPacketInfo(slot: number): boolean {
-    const info = this.#packetInfo;
+    const info = this.packetInfo;
     if (info === undefined) return false;
     const at = this.controlStart(slot);
     return (
@@ -132,7 +132,7 @@ export class MessageVector {
     assert(dataLength >= 0 && dataLength <= this.dataBytesMax, 'data fit their room');
     this.#words[(this.#vectorStart(slot) + vector.length) / wordBytes] = dataLength;
     this.#write(slot, messageHeader.nameLength, hasName ? this.#nameLength : 0);
-    const space = hasPacketInfo ? (this.#packetInfo?.space ?? 0) : 0;
+    const space = hasPacketInfo ? (this.packetInfo?.space ?? 0) : 0;
     this.#write(slot, messageHeader.controlLength, space);
   }
 

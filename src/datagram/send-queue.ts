@@ -1,7 +1,7 @@
 import { byteAt } from '../base/bytes.ts';
 import { errorNumber, ipv4PacketInfo, messageFlag } from './kernel-layout.ts';
 import type { PacketInfo } from './kernel-layout.ts';
-import { MessageVector } from './message-vector.ts';
+import type { MessageVector } from './message-vector.ts';
 import { nameBytesMax } from './socket-name.ts';
 import type { SystemCalls } from './system-calls.ts';
 
@@ -16,13 +16,6 @@ export type DatagramLoss =
   | 'send_error'
   /** Of an earlier datagram, most often: ICMP said that it cannot be delivered. */
   | 'receive_error';
-
-export interface SendShape {
-  readonly slots: number;
-  readonly dataBytesMax: number;
-  readonly nameLength: number;
-  readonly packetInfo: PacketInfo | undefined;
-}
 
 /**
  * Where an answer goes: the octets of a name, then of a control message that says which address it
@@ -41,16 +34,21 @@ const triesMax = 2;
 export class SendQueue {
   readonly vector: MessageVector;
   readonly #calls: SystemCalls;
-  readonly #lost: (reason: DatagramLoss) => void;
+  readonly #lost: (reason: DatagramLoss, unsentAt: number) => void;
   readonly #packetInfo: PacketInfo | undefined;
   #first = 0;
   #count = 0;
   #tries = 0;
 
-  constructor(calls: SystemCalls, shape: SendShape, lost: (reason: DatagramLoss) => void) {
-    this.vector = new MessageVector(calls, shape);
+  /** @param lost is told where the data of a datagram stand that was not sent */
+  constructor(
+    calls: SystemCalls,
+    vector: MessageVector,
+    lost: (reason: DatagramLoss, unsentAt: number) => void,
+  ) {
+    this.vector = vector;
     this.#calls = calls;
-    this.#packetInfo = shape.packetInfo;
+    this.#packetInfo = vector.packetInfo;
     this.#lost = lost;
   }
 
@@ -114,7 +112,9 @@ export class SendQueue {
 
   /** Counts what waits as lost. */
   drop(reason: DatagramLoss): void {
-    for (let left = this.waiting; left > 0; left--) this.#lost(reason);
+    for (let slot = this.#first; slot < this.#count; slot++) {
+      this.#lost(reason, this.vector.dataStart(slot));
+    }
     this.#first = 0;
     this.#count = 0;
   }
@@ -138,7 +138,8 @@ export class SendQueue {
     this.#tries++;
     if (error === errorNumber.interrupted && this.#tries < triesMax) return true;
     if (error === errorNumber.connectionRefused && this.#tries < triesMax) return true;
-    this.#lost(error === errorNumber.noBuffers ? 'no_buffers' : 'send_error');
+    const unsentAt = this.vector.dataStart(this.#first);
+    this.#lost(error === errorNumber.noBuffers ? 'no_buffers' : 'send_error', unsentAt);
     this.#first++;
     this.#tries = 0;
     return true;

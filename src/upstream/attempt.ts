@@ -138,7 +138,7 @@ export class Attempt {
   #open(): CheckedExchange {
     const { options } = this.#context;
     const plan = {
-      address: { ...this.server.address, transport: this.#transport },
+      address: this.server.addressFor(this.#transport),
       shape: {
         ...this.#asked,
         authenticData: options.trustAuthenticData,

@@ -5,7 +5,7 @@ import type { ServerAddress } from '../base/server-address.ts';
 export interface ExchangeHandlers {
   /**
    * A message came on the way of this exchange: from the address and port asked, on its socket. Its
-   * content is not checked. Its octets may be kept. There may be several.
+   * content is not checked. Its octets hold until this returns. There may be several.
    */
   message(octets: Buffer): void;
   /** A message came from elsewhere. */
@@ -25,8 +25,9 @@ export interface Exchange {
 /** Carries messages to upstreams: sockets, or a script in their place. */
 export interface ExchangeTransport {
   /**
-   * Sends a whole message, its id in the first two octets; what comes back has the same id if it
-   * had the right one. The transport of `server` says how; its host is an address.
+   * Sends a whole message, its id in the first two octets; where that is taken, another one by
+   * chance is written there. What comes back has the same id if it had the right one. The
+   * transport of `server` says how; its host is an address.
    */
   send(server: ServerAddress, message: Buffer, handlers: ExchangeHandlers): Exchange;
   /** Closes everything, connections without a question too. */

@@ -17,6 +17,18 @@ export interface HealthOptions {
   readonly probeType: string;
 }
 
+/** The sockets that exchanges over UDP share, where datagrams go in batches. */
+export interface UdpOptions {
+  /** Sockets of one address family that are shared, each with its own port. */
+  readonly sockets: number;
+  /** Sockets with a fresh port that may be opened; while it is not reached, little is shared. */
+  readonly portsPerSecondMax: number;
+  /** After so many queries a socket is replaced by one with another port. */
+  readonly queriesPerSocketMax: number;
+  /** After so long as well. */
+  readonly socketLifetimeMs: number;
+}
+
 /** Connections to one upstream. */
 export interface TcpOptions {
   readonly connectionsMax: number;
@@ -60,6 +72,7 @@ export interface UpstreamOptions {
   /** Exchanges in flight with all upstreams together. */
   readonly exchangesMax: number;
   readonly health: HealthOptions;
+  readonly udp: UdpOptions;
   readonly tcp: TcpOptions;
   readonly ttl: TtlLimits;
   readonly routes: readonly RouteOptions[];

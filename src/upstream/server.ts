@@ -6,7 +6,7 @@ import { Health } from './health.ts';
 import type { ServerView } from './health-board.ts';
 import { RoundTrip } from './round-trip.ts';
 import { formatServer } from '../base/server-address.ts';
-import type { ServerAddress } from '../base/server-address.ts';
+import type { ServerAddress, ServerTransport } from '../base/server-address.ts';
 
 /** How an upstream that is out is asked whether it is back. */
 export type Recheck = (server: Server, state: 'down' | 'loop') => void;
@@ -40,6 +40,11 @@ export class Server {
       },
       recheck: (state) => recheck(this, state),
     });
+  }
+
+  /** Where it is asked by a transport; the same object for its own one, as transports expect. */
+  addressFor(transport: ServerTransport): ServerAddress {
+    return transport === this.address.transport ? this.address : { ...this.address, transport };
   }
 
   get responses(): number {

@@ -1,3 +1,4 @@
+import { errorCode } from '../base/errors.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
 
 const reasons = new Map<string, ExchangeFailure>([
@@ -18,7 +19,6 @@ const reasons = new Map<string, ExchangeFailure>([
  * What an error of a socket means for the exchange; `network` where the system gives no better
  * reason.
  */
-export function reasonOf(error: Error): ExchangeFailure {
-  const code = 'code' in error ? String(error.code) : '';
-  return reasons.get(code) ?? 'network';
+export function reasonOf(error: unknown): ExchangeFailure {
+  return reasons.get(errorCode(error) ?? '') ?? 'network';
 }

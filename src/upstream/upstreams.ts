@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import type { SystemCalls } from '../datagram/system-calls.ts';
 import { extendedErrorCode } from '../dns/codes.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
@@ -32,6 +33,8 @@ export interface UpstreamDeps {
   readonly random: Random;
   readonly observer: UpstreamObserver;
   readonly healthBoard: HealthBoard;
+  /** For datagrams in batches; without them each exchange has a socket of the runtime. */
+  readonly calls?: SystemCalls | undefined;
   /** In place of sockets. */
   readonly transport?: ExchangeTransport;
   /** In place of the system's lookup of host names. */
@@ -224,8 +227,9 @@ export class Upstreams {
       new SocketTransport({
         clock,
         random,
-        options: () => options().tcp,
-        stray: (server) => observer.responseMismatched(formatServer(server), 'wrong_id'),
+        calls: deps.calls,
+        options,
+        stray: (server, kind) => observer.responseMismatched(formatServer(server), kind),
       });
     return {
       clock,

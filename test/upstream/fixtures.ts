@@ -3,6 +3,7 @@ import type { RecordType } from 'dns-packet';
 import type { ExchangeFailure } from '../../src/base/errors.ts';
 import { SeededRandom, SystemRandom } from '../../src/base/random.ts';
 import { SystemClock } from '../../src/base/clock.ts';
+import type { SystemCalls } from '../../src/datagram/system-calls.ts';
 import type { Outcome } from '../../src/query/outcome.ts';
 import type { Query } from '../../src/query/query.ts';
 import { readQuery } from '../../src/query/read-query.ts';
@@ -11,6 +12,7 @@ import type { HealthBoard } from '../../src/upstream/health-board.ts';
 import type { MismatchKind, UpstreamObserver } from '../../src/upstream/observer.ts';
 import type { UpstreamOptions } from '../../src/upstream/options.ts';
 import { Upstreams } from '../../src/upstream/upstreams.ts';
+import { systemCalls } from '../datagram/altered-calls.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -38,6 +40,7 @@ export function optionsWith(changes: Partial<UpstreamOptions>): UpstreamOptions 
       probeName: '.',
       probeType: 'NS',
     },
+    udp: { portsPerSecondMax: 500, sockets: 16, queriesPerSocketMax: 1000, socketLifetimeMs: 100 },
     tcp: { connectionsMax: 4, idleTimeoutMs: 10_000, queriesPerConnectionMax: 100 },
     ttl: { ttlMinSeconds: 0, ttlMaxSeconds: 86_400, negativeTtlMaxSeconds: 3600 },
     routes: [],
@@ -148,14 +151,21 @@ interface WorldDeps {
   readonly resolveHost?: (name: string) => Promise<readonly string[]>;
 }
 
+/** Both ways in which datagrams go: each exchange by a socket of its own, and in batches. */
+export const udpWays: readonly [name: string, calls: SystemCalls | undefined][] = [
+  ['dgram', undefined],
+  ['batched', systemCalls()],
+];
+
 /** Upstreams on real sockets and the clock of the machine. */
-export function realWorld(changes: Partial<UpstreamOptions>) {
+export function realWorld(changes: Partial<UpstreamOptions>, calls?: SystemCalls) {
   const observer = new RecordingObserver();
   const upstreams = new Upstreams(optionsWith(changes), {
     clock: new SystemClock(),
     random: new SystemRandom(),
     observer,
     healthBoard: new NoHealthBoard(),
+    calls,
   });
   return { observer, upstreams };
 }

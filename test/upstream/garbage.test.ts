@@ -3,7 +3,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { addressRecord, ScriptedUpstream, soaRecord } from '../support/scripted-upstream.ts';
 import { encodeScriptedReply } from '../support/scripted-reply.ts';
 import type { ScriptedQuery } from '../support/scripted-reply.ts';
-import { ask, queryFor, realWorld, virtualWorld } from './fixtures.ts';
+import { ask, queryFor, realWorld, udpWays, virtualWorld } from './fixtures.ts';
 
 const runs = 3000;
 const server = '192.0.2.1:53';
@@ -56,9 +56,9 @@ describe('damaged responses', () => {
   });
 });
 
-describe('sockets', () => {
+describe.each(udpWays)('sockets, datagrams by %s', (_way, calls) => {
   const sockets = (): number =>
-    process.getActiveResourcesInfo().filter((kind) => /^(UDP|TCPSocket)/.test(kind)).length;
+    process.getActiveResourcesInfo().filter((kind) => /^(UDP|TCPSocket|Poll)/.test(kind)).length;
   /** Handles close within a few turns of the event loop; the other end of TCP a little later. */
   const closing = async (): Promise<void> => {
     for (let turns = 0; turns < 1000 && sockets() > before; turns++) {
@@ -79,7 +79,7 @@ describe('sockets', () => {
   test('none is left after stopping with queries in flight over UDP and TCP', async () => {
     upstream.script = () => undefined;
     const servers = [upstream.text, `tcp://${upstream.text}`];
-    const { upstreams } = realWorld({ servers, strategy: 'parallel' });
+    const { upstreams } = realWorld({ servers, strategy: 'parallel' }, calls);
     const pending = ['a.example', 'b.example'].map((name) => ask(upstreams, queryFor(name)));
     while (upstream.queries.length < 4) await new Promise((resolve) => setImmediate(resolve));
     upstreams.stop();
@@ -89,7 +89,7 @@ describe('sockets', () => {
   });
 
   test('2,000 misses, 100 at once, are all answered, and leave none', async () => {
-    const { upstreams } = realWorld({ servers: [upstream.text] });
+    const { upstreams } = realWorld({ servers: [upstream.text] }, calls);
     for (let round = 0; round < 20; round++) {
       const names = Array.from(
         { length: 100 },
