@@ -1,6 +1,12 @@
 /** Fetches what the tests of this folder and of test/image need, so that no test waits for it. */
-import { hadolint, kubernetesSchemas, kustomize, prometheusCrds } from './fetched-programs.ts';
+import {
+  hadolint,
+  kubeconform,
+  kubernetesSchemas,
+  kustomize,
+  prometheusCrds,
+} from './fetched-programs.ts';
 
-for (const fetch of [kustomize, hadolint, kubernetesSchemas, prometheusCrds]) {
+for (const fetch of [kustomize, kubeconform, hadolint, kubernetesSchemas, prometheusCrds]) {
   process.stdout.write(`${fetch()}\n`);
 }

