@@ -9,7 +9,10 @@ import type { BuildFigures } from '../telemetry/figures.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { viewOf } from './cache-view.ts';
 import type { Frontline } from './frontline.ts';
+import type { HottestNames } from './hottest-names.ts';
+import { lookUp } from './lookup.ts';
 import type { Resolver } from './resolver.ts';
+import { topNames } from './top-names.ts';
 
 export interface AdminParts {
   readonly resolver: Resolver;
@@ -18,13 +21,15 @@ export interface AdminParts {
   readonly log: WinstonLog;
   readonly clock: Clock;
   readonly build: BuildFigures;
+  readonly hottest: HottestNames;
   /** Undefined where no grid is configured. */
   readonly cluster?: () => ClusterView;
 }
 
 /** What the admin API does, done by the parts that can. */
 export function adminActions(parts: AdminParts): AdminActions {
-  const { resolver, frontline, watcher, log, clock, build, cluster = () => noCluster } = parts;
+  const { resolver, frontline, watcher, log, clock, build, hottest } = parts;
+  const { cluster = () => noCluster } = parts;
   return {
     version: () => build,
     config: () => redact(watcher.current.config),
@@ -43,6 +48,11 @@ export function adminActions(parts: AdminParts): AdminActions {
     workers: () => frontline.workers?.status() ?? [],
     cacheStats: () => frontline.cacheFigures(resolver.cacheFigures()),
     cacheEntries: (name, type) => entriesOf(resolver, clock, name, type),
+    topNames: async () => {
+      await hottest.refresh();
+      return topNames(hottest.latest, watcher.current.config.http.topNames);
+    },
+    lookup: (name, type) => lookUp({ name, type }, resolver.resolve, clock),
     flush: async (target) => resolver.flush(target) + (await frontline.flush(target)),
     setLog: async (change): Promise<LogState> => {
       const { level, queries } = change;

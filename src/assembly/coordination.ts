@@ -12,7 +12,7 @@ import { GridObservations } from '../telemetry/grid-observations.ts';
 import type { GridSource } from '../telemetry/grid-sources.ts';
 import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Resolver } from './resolver.ts';
+import type { HottestNames } from './hottest-names.ts';
 
 /** Makes the driver of a grid; a test makes one in memory. */
 export type ConnectGrid = (config: Config, clock: Clock, log: Log) => Grid;
@@ -55,36 +55,20 @@ export function gridOf(config: Config, parts: GridParts): ReplicaGrid | undefine
 }
 
 /** Keys that a replica tells the others it is asked for most; they read no more of it. */
-const hottestMax = 1000;
-/** The whole cache is looked through for them: about 50 ns an entry, so at every beat if it is small… */
-const smallCacheEntries = 50_000;
-/** …and seldom if it is large. */
-const hottestIntervalMs = 30_000;
-
+export const hottestMax = 1000;
 /** What a replica tells the others of itself. */
 export function tidingsOf(
   grid: ReplicaGrid,
-  resolver: Resolver,
-  clock: Clock,
+  hottest: HottestNames,
   told: { readonly address: () => string; readonly series: () => readonly SeriesTotal[] },
 ): ReplicaTidings {
-  let hottest: readonly string[] = [];
-  let foundAtMs = Number.NEGATIVE_INFINITY;
-  const findHottest = (): readonly string[] => {
-    const isSmall = resolver.cache.figures().entries <= smallCacheEntries;
-    if (isSmall || clock.nowMs() - foundAtMs >= hottestIntervalMs) {
-      hottest = resolver.cache.hottest(hottestMax).map(gridKey);
-      foundAtMs = clock.nowMs();
-    }
-    return hottest;
-  };
   return {
     series: told.series,
     details: () => ({
       address: told.address(),
       switches: grid.coordination.switches.current,
       answers: answersByLayer(told.series()),
-      hottest: findHottest(),
+      hottest: hottest.latest.map(({ key }) => gridKey(key)),
     }),
   };
 }

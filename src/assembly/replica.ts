@@ -25,9 +25,10 @@ import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
 import { chooseFrontline, ownCacheBytes, workerCount } from './choose-frontline.ts';
 import type { FrontlineDependencies } from './choose-frontline.ts';
-import { gridOf, switchesOf, tidingsOf } from './coordination.ts';
+import { gridOf, hottestMax, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import type { Frontline } from './frontline.ts';
+import { HottestNames } from './hottest-names.ts';
 import { ListFetches } from './list-fetches.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
@@ -51,6 +52,7 @@ export class Replica {
   readonly #config: Config;
   readonly #dependencies: ReplicaDependencies;
   readonly #grid: ReplicaGrid | undefined;
+  readonly #hottest: HottestNames;
   readonly #readiness = new Readiness();
   readonly #reloads: ResultCounter;
   readonly #snapshots: Snapshots;
@@ -74,6 +76,7 @@ export class Replica {
     const cacheBytes = ownCacheBytes(config, workers);
     const resolving = { ...dependencies, coordination, cacheBytes };
     this.resolver = new Resolver(config, chosen.options, resolving);
+    this.#hottest = new HottestNames(this.resolver.cache, clock, hottestMax);
     const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
     this.#frontline = chooseFrontline(config, workers, parts);
     this.#reloads = new ResultCounter(clock);
@@ -239,7 +242,6 @@ export class Replica {
       readiness: this.#readiness,
       workers: frontline.workers,
       clusterCounters: this.#grid?.coordination.clusterCounters ?? new NoClusterCounters(),
-      otherPaths: admin.map(({ path }) => path),
     });
     const router = new HttpRouter([...open, ...admin], { guard: this.#guard, log });
     return new HttpServer({ router, counters, clock });
@@ -262,7 +264,10 @@ export class Replica {
     const { clock, build, log } = this.#dependencies;
     const frontline = this.#frontline;
     const watcher = this.#watcher;
-    const parts = { resolver: this.resolver, frontline, watcher, log, clock, build };
+    const parts = {
+      ...{ resolver: this.resolver, frontline, watcher, log, clock, build },
+      hottest: this.#hottest,
+    };
     const grid = this.#grid;
     if (grid === undefined) return adminActions(parts);
     const { replicaId, coordination } = grid;
@@ -273,7 +278,7 @@ export class Replica {
 
   #tellOthers(metrics: Metrics): void {
     if (this.#grid === undefined) return;
-    const tidings = tidingsOf(this.#grid, this.resolver, this.#dependencies.clock, {
+    const tidings = tidingsOf(this.#grid, this.#hottest, {
       address: () => this.addresses.map(formatAddress).join(', '),
       series: () => metrics.totals(),
     });

@@ -123,6 +123,11 @@ export class Resolver {
     return this.#answering.responder;
   }
 
+  /** For what is asked here by hand. */
+  get resolve(): Next {
+    return this.#answering.pipeline.resolve;
+  }
+
   /** For what workers ask of this process. */
   get ask(): Next {
     return this.#answering.pipeline.ask;

@@ -17,6 +17,12 @@ export interface Recollection {
   readonly expiredForMs: number;
 }
 
+/** A key and how often it was asked for since its answer was stored. */
+export interface HotKey {
+  readonly key: Buffer;
+  readonly hits: number;
+}
+
 /** When a hit makes the cache ask for a new answer before the old one expires. */
 export interface PrefetchPolicy {
   readonly enabled: boolean;
@@ -168,11 +174,11 @@ export class AnswerCache {
     }
   }
 
-  /** The keys of the entries with the most hits, at least one, the most first. */
-  hottest(keysMax: number): Buffer[] {
-    const found: { readonly key: Buffer; readonly hits: number }[] = [];
+  /** The entries with the most hits, at least one, the most first; looked for in slices. */
+  *hottest(keysMax: number, entriesPerSlice: number): Generator<void, HotKey[]> {
+    const found: HotKey[] = [];
     let hitsMin = 1;
-    for (const slice of this.#store.slices(Number.POSITIVE_INFINITY)) {
+    for (const slice of this.#store.slices(entriesPerSlice)) {
       for (const entry of slice) {
         const hits = this.#store.hits(entry);
         if (hits < hitsMin) continue;
@@ -182,9 +188,10 @@ export class AnswerCache {
         found.length = keysMax;
         hitsMin = found.at(-1)?.hits ?? 1;
       }
+      yield;
     }
     found.sort((one, other) => other.hits - one.hits);
-    return found.slice(0, keysMax).map(({ key }) => key);
+    return found.slice(0, keysMax);
   }
 
   /** The entries of a name of any type and flags. */

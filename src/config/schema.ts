@@ -90,6 +90,10 @@ const http = z.strictObject({
   address: httpAddress
     .prefault('0.0.0.0:8080')
     .meta({ description: 'Where metrics, health and the admin API are served.' }),
+  topNames: z.enum(['full', 'suffix', 'none']).default('full').meta({
+    description:
+      'What the status page and the admin API tell of the names asked for most: all, the last two labels, or nothing.',
+  }),
   token: z.string().min(1).exactOptional().meta({
     description:
       'Bearer token of the admin API; without one the API answers loopback only. A secret.',

@@ -1,4 +1,5 @@
 import type { AnswerKind } from '../dns/answer.ts';
+import type { Layer } from '../query/outcome.ts';
 import type { UpstreamStatus } from '../upstream/status.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { BuildFigures, CacheFigures } from './figures.ts';
@@ -28,6 +29,28 @@ export interface CacheEntryView {
   readonly stale: boolean;
   /** Records in presentation form. */
   readonly records: readonly string[];
+}
+
+/** A question that is asked for often. */
+export interface TopName {
+  readonly name: string;
+  readonly type: string;
+  /** Since its answer was stored. */
+  readonly hits: number;
+}
+
+/** What a question comes to, and how. */
+export interface LookupReport {
+  /** The response code by name. */
+  readonly code: string;
+  readonly layer: Layer;
+  /** The upstream that answered, or the rule that applied. */
+  readonly detail: string | null;
+  /** Each as `code text`. */
+  readonly extendedErrors: readonly string[];
+  /** Records in presentation form. */
+  readonly records: readonly string[];
+  readonly durationMs: number;
 }
 
 /** What is to be forgotten; names in wire form. */
@@ -61,6 +84,10 @@ export interface AdminActions {
   workers(): readonly WorkerStatus[];
   /** The entries of a name, in wire form and lower case; of one type, or of all. */
   cacheEntries(name: Buffer, type: number | undefined): readonly CacheEntryView[];
+  /** What is asked for most, the most first; named as `http.topNames` allows. */
+  topNames(): Promise<readonly TopName[]>;
+  /** Asks as a client would, and tells where the answer came from; counted as a query. */
+  lookup(name: Buffer, type: number): Promise<LookupReport>;
   /** @returns how many entries were forgotten */
   flush(target: FlushTarget): number | Promise<number>;
   setLog(change: LogChange): LogState | Promise<LogState>;

@@ -61,6 +61,15 @@ export function readFlush(body: unknown): FlushTarget {
 }
 
 /** @throws {RequestRefused} 400 */
+export function readLookup(body: unknown): { readonly name: Buffer; readonly type: number } {
+  const fields = fieldsOf(body, 'the body', ['name', 'type']);
+  const { type: text = 'A' } = fields;
+  const type = typeof text === 'string' ? recordTypeNumber(text) : undefined;
+  if (type === undefined) throw bad('type must be a record type, such as A or TYPE65');
+  return { name: nameOf(fields['name'], 'name'), type };
+}
+
+/** @throws {RequestRefused} 400 */
 export function readLogChange(body: unknown): LogChange {
   const fields = fieldsOf(body, 'the body', ['level', 'queries']);
   if (Object.keys(fields).length === 0) throw bad('the body must have level or queries');

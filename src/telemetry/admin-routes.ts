@@ -1,6 +1,6 @@
 import { RequestRefused } from '../base/errors.ts';
 import type { AdminActions } from './admin-actions.ts';
-import { readEntriesQuery, readFlush, readLogChange } from './admin-requests.ts';
+import { readEntriesQuery, readFlush, readLogChange, readLookup } from './admin-requests.ts';
 import { jsonReply } from './http-reply.ts';
 import type { HttpHandler, HttpRoute } from './http-route.ts';
 
@@ -19,6 +19,13 @@ export function adminRoutes(actions: AdminActions): HttpRoute[] {
     readable('/api/v1/cache/entries', ({ parameters }) => {
       const { name, type } = readEntriesQuery(parameters);
       return jsonReply(200, { entries: actions.cacheEntries(name, type) });
+    }),
+    readable('/api/v1/cache/top', async () => jsonReply(200, { names: await actions.topNames() })),
+    admin('/api/v1/lookup', {
+      POST: async ({ body }) => {
+        const { name, type } = readLookup(body);
+        return jsonReply(200, await actions.lookup(name, type));
+      },
     }),
     admin('/api/v1/cache/flush', {
       POST: async ({ body }) => jsonReply(200, { flushed: await actions.flush(readFlush(body)) }),

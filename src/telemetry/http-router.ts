@@ -33,7 +33,11 @@ export class HttpRouter {
     const url = readUrl(request.url);
     const route = url === undefined ? undefined : this.#routes.get(url.pathname);
     if (url === undefined || route === undefined) {
-      const reply = errorReply(404, 'not_found', 'there is nothing at this path; / lists what is');
+      const reply = errorReply(
+        404,
+        'not_found',
+        'there is nothing at this path; docs/http.md lists what is',
+      );
       return { path: otherPath, reply };
     }
     try {

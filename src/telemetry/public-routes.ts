@@ -5,6 +5,7 @@ import type { HttpReply } from './http-reply.ts';
 import type { HttpHandler, HttpRoute } from './http-route.ts';
 import { clusterPage } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { pageRoutes } from './page/page-files.ts';
 import type { Readiness } from './readiness.ts';
 import type { WorkersFigures } from './workers-figures.ts';
 
@@ -14,21 +15,18 @@ export interface PublicDependencies {
   readonly clusterCounters: ClusterCounters;
   /** Undefined where one process does all. */
   readonly workers?: WorkersFigures | undefined;
-  /** Paths of the other routes, for the page that lists them. */
-  readonly otherPaths: readonly string[];
 }
 
 /** What anybody may ask: metrics, health, and what there is to ask. */
 export function publicRoutes(dependencies: PublicDependencies): HttpRoute[] {
-  const { metrics, readiness, clusterCounters, workers, otherPaths } = dependencies;
-  const routes = [
+  const { metrics, readiness, clusterCounters, workers } = dependencies;
+  return [
+    ...pageRoutes(),
     open('/metrics', async () => metricsReply(metrics, await metrics.scrape())),
     open('/metrics/cluster', () => clusterReply(metrics, clusterCounters)),
     open('/healthz', () => textReply(200, 'ok\n')),
     open('/readyz', () => readyReply(readiness, workers)),
   ];
-  const paths = [...routes.map(({ path }) => path), ...otherPaths];
-  return [open('/', () => indexReply(paths)), ...routes];
 }
 
 function open(path: string, handler: HttpHandler): HttpRoute {
@@ -64,21 +62,4 @@ function readyReply(readiness: Readiness, workers: WorkersFigures | undefined): 
   const listening = states?.filter((state) => state === 'listening').length;
   const counts = states === undefined ? {} : { workers: { configured: states.length, listening } };
   return jsonReply(ready ? 200 : 503, { ready, reasons: readiness.reasons(), ...counts });
-}
-
-/** Paths are ours, so nothing in them needs escaping. */
-function indexReply(paths: readonly string[]): HttpReply {
-  const items = paths.map((path) => `<li><a href="${path}">${path}</a></li>`).join('\n');
-  const body = `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Heimdall</title></head>
-<body>
-<h1>Heimdall</h1>
-<ul>
-${items}
-</ul>
-</body>
-</html>
-`;
-  return { status: 200, contentType: 'text/html; charset=utf-8', body };
 }

@@ -73,7 +73,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   telemetry: {
     imports: stageImports,
     types: [...stageRooms, 'grid'],
-    packages: ['prom-client', 'winston', 'node:crypto', 'node:http', 'node:net', 'node:stream'],
+    packages: [
+      'prom-client',
+      'winston',
+      'node:crypto',
+      'node:fs',
+      'node:http',
+      'node:net',
+      'node:stream',
+    ],
   },
   config: {
     imports: ['base'],

@@ -66,10 +66,15 @@ describe('the HTTP server', () => {
     expect(await errorOf(response)).toBe('no_cluster');
   });
 
-  test('/ lists every path', async () => {
-    const page = await (await http.get('/')).text();
-    for (const path of ['/metrics', '/metrics/cluster', '/healthz', '/readyz', '/api/v1/log']) {
-      expect(page).toContain(`href="${path}"`);
+  test('/ is the status page, which loads nothing from elsewhere', async () => {
+    const response = await http.get('/');
+    const page = await response.text();
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const loaded = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, path = '']) => path);
+    expect(loaded).toEqual(expect.arrayContaining(['/status.css', '/status.js', '/metrics']));
+    expect(loaded.filter((path) => !path.startsWith('/'))).toEqual([]);
+    for (const path of ['/status.css', '/status.js']) {
+      expect((await http.get(path)).status).toBe(200);
     }
   });
 
