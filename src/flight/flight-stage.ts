@@ -1,4 +1,4 @@
-import type { QuestionKey } from '../dns/question.ts';
+import { ChurningMap } from '../base/churning-map.ts';
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
 import { failure } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
@@ -19,7 +19,7 @@ export interface FlightFigures {
  */
 export class FlightStage implements Stage {
   readonly name = 'flight';
-  readonly #flights = new Map<QuestionKey, Promise<Outcome>>();
+  readonly #flights = new ChurningMap<Promise<Outcome>>();
   readonly #flightsMax: number;
   #joined = 0;
   #refused = 0;

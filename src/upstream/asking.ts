@@ -11,6 +11,12 @@ import { failureOf, notAsked } from './failure-outcome.ts';
 import type { FailedAttempt } from './failure-outcome.ts';
 import type { Server } from './server.ts';
 
+/** An upstream that was asked; undefined while it is silent. */
+interface Asked {
+  readonly attempt: Attempt;
+  result: FailedAttempt['result'];
+}
+
 /**
  * One query on its way through the upstreams. It goes in waves: each asks `width` upstreams that
  * were not asked yet; when the time of a wave's tries is over, or all of it failed, the next one
@@ -27,8 +33,8 @@ export class Asking implements AttemptListener {
   /** Upstreams not yet asked, in order. */
   readonly #waiting: Server[];
   #reserve: readonly Server[];
-  /** What the upstreams asked said so far. */
-  readonly #results = new Map<Attempt, FailedAttempt['result']>();
+  /** The upstreams asked and what they said so far, in order. */
+  readonly #asked: Asked[] = [];
   #wave: readonly Attempt[] = [];
   #waveTimer: Timer | undefined;
   readonly #budget: Timer;
@@ -60,15 +66,19 @@ export class Asking implements AttemptListener {
 
   /** Ends it: nobody answered in time, or the resolver stops. */
   fail(): void {
-    if (this.#wasRefused && this.#results.size === 0) {
+    if (this.#wasRefused && this.#asked.length === 0) {
       this.#finish(notAsked(extendedErrorCode.OTHER, 'too many queries to upstreams in flight'));
       return;
     }
-    const failed = [...this.#results].map(([{ server }, result]) => ({
-      server: server.text,
+    const failed = this.#asked.map(({ attempt, result }) => ({
+      server: attempt.server.text,
       result,
     }));
     this.#finish(failureOf(failed));
+  }
+
+  abandoned(): void {
+    this.fail();
   }
 
   settled(attempt: Attempt, result: AttemptResult): void {
@@ -78,25 +88,30 @@ export class Asking implements AttemptListener {
       this.#finish({ ...outcome, detail: attempt.server.text });
       return;
     }
-    this.#results.set(attempt, result);
-    if (this.#wave.every((asked) => !this.#isPending(asked))) this.#nextWave();
+    const asked = this.#find(attempt);
+    if (asked !== undefined) asked.result = result;
+    if (this.#wave.every((other) => !this.#isPending(other))) this.#nextWave();
   }
 
   restarted(attempt: Attempt): void {
     if (!this.#isOver && this.#wave.includes(attempt)) this.#awaitWave();
   }
 
+  #find(attempt: Attempt): Asked | undefined {
+    return this.#asked.find((asked) => asked.attempt === attempt);
+  }
+
   #isPending(attempt: Attempt): boolean {
-    return this.#results.get(attempt) === undefined;
+    return this.#find(attempt)?.result === undefined;
   }
 
   #pending(): Attempt[] {
-    return [...this.#results.keys()].filter((attempt) => this.#isPending(attempt));
+    return this.#asked.filter(({ result }) => result === undefined).map(({ attempt }) => attempt);
   }
 
   /** The upstreams of the next wave; those that are out only when none of the others responded. */
   #nextServers(): Server[] {
-    const responded = [...this.#results.values()].some((result) => result?.kind === 'error');
+    const responded = this.#asked.some(({ result }) => result?.kind === 'error');
     if (this.#waiting.length === 0 && !responded) {
       this.#waiting.push(...this.#reserve);
       this.#reserve = [];
@@ -121,8 +136,8 @@ export class Asking implements AttemptListener {
     for (const server of servers) {
       const attempt = this.#attempts.begin(server, this.#query, this, this.#endsAtMs);
       if (attempt === undefined) this.#wasRefused = true;
-      else if (!this.#results.has(attempt)) {
-        this.#results.set(attempt, undefined);
+      else if (this.#find(attempt) === undefined) {
+        this.#asked.push({ attempt, result: undefined });
         begun.push(attempt);
       }
     }
@@ -163,7 +178,7 @@ export class Asking implements AttemptListener {
     this.#isOver = true;
     this.#waveTimer?.cancel();
     this.#budget.cancel();
-    for (const attempt of this.#results.keys()) attempt.leave(this);
+    for (const { attempt } of this.#asked) attempt.leave(this);
     this.#done(outcome);
   }
 }

@@ -38,6 +38,8 @@ export interface AttemptListener {
   settled(attempt: Attempt, result: AttemptResult): void;
   /** The question goes out anew, over TCP or without EDNS: it deserves new patience. */
   restarted(attempt: Attempt): void;
+  /** Nothing more will come: the resolver stops. */
+  abandoned(): void;
 }
 
 /** What is asked. */
@@ -56,7 +58,8 @@ export class Attempt {
   readonly #context: UpstreamContext;
   readonly #asked: AttemptQuestion;
   readonly #over: () => void;
-  readonly #listeners = new Set<AttemptListener>();
+  /** One most often. */
+  #listeners: readonly AttemptListener[] = [];
   readonly #startedAtMs: number;
   #exchange: CheckedExchange;
   #transport: ServerTransport;
@@ -88,7 +91,7 @@ export class Attempt {
 
   /** Waits for it too; it goes on until `untilMs` of the clock at least. */
   join(listener: AttemptListener, untilMs: number): void {
-    this.#listeners.add(listener);
+    if (!this.#listeners.includes(listener)) this.#listeners = [...this.#listeners, listener];
     const leastMs = this.#startedAtMs + this.#context.options.health.failureTimeoutMs;
     const endsAtMs = Math.max(untilMs, leastMs, this.#endsAtMs);
     if (endsAtMs === this.#endsAtMs) return;
@@ -100,7 +103,7 @@ export class Attempt {
 
   /** Waits for it no longer; it goes on by itself. */
   leave(listener: AttemptListener): void {
-    this.#listeners.delete(listener);
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
   }
 
   /** Sends the same octets again, if that is still allowed and of use. */
@@ -124,15 +127,22 @@ export class Attempt {
     return true;
   }
 
-  /** Ends it without telling anybody. */
-  close(): void {
-    if (this.#isOver) return;
+  /** Ends it: the resolver stops. */
+  abandon(): void {
+    for (const listener of this.#close()) listener.abandoned();
+  }
+
+  /** @returns who waited for it */
+  #close(): readonly AttemptListener[] {
+    const listeners = this.#listeners;
+    if (this.#isOver) return [];
     this.#isOver = true;
     this.#exchange.close();
     this.#failureTimer.cancel();
     this.#endTimer?.cancel();
-    this.#listeners.clear();
+    this.#listeners = [];
     this.#over();
+    return listeners;
   }
 
   #open(): CheckedExchange {
@@ -160,7 +170,7 @@ export class Attempt {
     this.#failureTimer.cancel();
     this.#exchange = this.#open();
     this.#failureTimer = this.#awaitFailure();
-    for (const listener of [...this.#listeners]) listener.restarted(this);
+    for (const listener of this.#listeners) listener.restarted(this);
   }
 
   /**
@@ -253,9 +263,7 @@ export class Attempt {
   }
 
   #finish(result: AttemptResult): void {
-    const listeners = [...this.#listeners];
-    this.close();
-    for (const listener of listeners) listener.settled(this, result);
+    for (const listener of this.#close()) listener.settled(this, result);
   }
 }
 

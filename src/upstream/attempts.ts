@@ -1,3 +1,4 @@
+import { ChurningMap } from '../base/churning-map.ts';
 import { encodeKey, keyText } from '../dns/question.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptListener, AttemptQuestion } from './attempt.ts';
@@ -11,7 +12,7 @@ import type { Server } from './server.ts';
  */
 export class Attempts {
   readonly #context: UpstreamContext;
-  readonly #inFlight = new Map<string, Attempt>();
+  readonly #inFlight = new ChurningMap<Attempt>();
   #refused = 0;
 
   constructor(context: UpstreamContext) {
@@ -53,7 +54,8 @@ export class Attempts {
     return attempt;
   }
 
+  /** Ends all of them, and tells those who wait. */
   stop(): void {
-    for (const attempt of [...this.#inFlight.values()]) attempt.close();
+    for (const attempt of this.#inFlight.values()) attempt.abandon();
   }
 }

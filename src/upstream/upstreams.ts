@@ -50,7 +50,6 @@ export class Upstreams {
   readonly stage: Stage = { name: 'forward', handle: (query) => this.#ask(query) };
   readonly #context: UpstreamContext;
   readonly #attempts: Attempts;
-  readonly #askings = new Set<Asking>();
   readonly #prober: Prober;
   readonly #loops: LoopDetector;
   readonly #hosts: HostAddresses;
@@ -120,7 +119,6 @@ export class Upstreams {
   stop(): void {
     this.#isRunning = false;
     this.#isStopped = true;
-    for (const asking of [...this.#askings]) asking.fail();
     this.#hosts.stop();
     this.#prober.stop();
     this.#attempts.stop();
@@ -160,12 +158,7 @@ export class Upstreams {
       return Promise.resolve(notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text));
     }
     return new Promise((resolve) => {
-      const asking = new Asking(this.#context, this.#attempts, { query, choice }, (outcome) => {
-        this.#askings.delete(asking);
-        resolve(outcome);
-      });
-      this.#askings.add(asking);
-      asking.start();
+      new Asking(this.#context, this.#attempts, { query, choice }, resolve).start();
     });
   }
 
