@@ -228,14 +228,15 @@ describe('what the kernel may say', () => {
 
   test('RFC 792: a client that has closed its port disturbs nobody', async () => {
     open();
+    await client?.ask(Buffer.from('its port is its own from here on'));
     echo.onDatagram = () => undefined;
     for (let index = 1; index <= 20; index++) {
       const gone = new UdpClient(echo.socket.address);
       gone.send(Buffer.from('x'));
-      await waitFor('it', () => echo.received.length === index);
+      await waitFor('it', () => echo.received.length === index + 1);
       await gone.close();
     }
-    for (const peer of echo.peers) echo.socket.send(Buffer.from('x'), peer);
+    for (const peer of echo.peers.slice(1)) echo.socket.send(Buffer.from('x'), peer);
     echo.onDatagram = undefined;
     expect((await client?.ask(Buffer.from('y')))?.toString()).toBe('y');
   });
