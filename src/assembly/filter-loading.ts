@@ -53,6 +53,7 @@ export class FilterLoading {
         this.#config.lists.map(({ name }) => [name, stage.blocked.get(name) ?? 0]),
       ),
       rules: Object.fromEntries(this.#reports.map(({ name, rules }) => [name, rules])),
+      skipped: Object.fromEntries(this.#reports.map(({ name, skipped }) => [name, skipped])),
       loads: Object.fromEntries(this.#loads.results.entries()),
       lastSuccessWallMs: this.#loads.lastSuccessWallMs,
       fetches: [], // told by who fetches
@@ -99,14 +100,14 @@ export class FilterLoading {
     const { rulesMax, fileBytesMax } = config;
     this.#loadedOf = state;
     try {
-      const { table, reports } = await loadLists(lists, { rulesMax, fileBytesMax }, seed);
+      const { reports, ...loaded } = await loadLists(lists, { rulesMax, fileBytesMax }, seed);
       const failed = reports.filter(({ error }) => error !== undefined);
       for (const { name, error } of failed) log.error('a list was not read', { list: name, error });
       if (failed.length > 0 && this.#isLoaded) {
         this.#loads.failed();
         return; // the lists in use are better than some without the rest
       }
-      stage.replace(table, optionsOf(config));
+      stage.replace(loaded, optionsOf(config));
       this.#reports = reports;
       this.#isLoaded = true;
       if (failed.length > 0) this.#loads.failed();

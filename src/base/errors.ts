@@ -27,6 +27,11 @@ export class MalformedName extends HeimdallError {
   override readonly code = 'malformed_name';
 }
 
+/** A record in text that cannot be read (RFC 1035 section 5.1). */
+export class MalformedRecord extends HeimdallError {
+  override readonly code = 'malformed_record';
+}
+
 /** An address, a port or a prefix in text that cannot be read. */
 export class MalformedAddress extends HeimdallError {
   override readonly code = 'malformed_address';

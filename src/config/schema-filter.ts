@@ -35,14 +35,22 @@ const list = z.strictObject({
   urls: z.array(url).max(32).prefault([]).meta({
     description: 'Where parts of the list are fetched from; the last good copy of each is kept.',
   }),
-  format: z.enum(['auto', 'hosts', 'domains', 'wildcard', 'adblock']).default('auto').meta({
-    description: 'Form of the files; auto takes each line for what it looks like.',
+  format: z.enum(['auto', 'hosts', 'domains', 'wildcard', 'adblock', 'rpz']).default('auto').meta({
+    description:
+      'Form of the files; auto takes each line for what it looks like; rpz is a response policy zone.',
   }),
   action: z.enum(['block', 'allow']).default('block').meta({
     description: 'Block these names, or let them through whatever other lists say.',
   }),
-  answer: z.enum(['zero', 'nxdomain', 'nodata', 'refused', 'addresses']).default('zero').meta({
-    description: 'The answer to a blocked name: 0.0.0.0 and ::, or as it says.',
+  answer: z
+    .enum(['auto', 'zero', 'nxdomain', 'nodata', 'refused', 'addresses'])
+    .default('auto')
+    .meta({
+      description:
+        'The answer to a blocked name. zero: 0.0.0.0 and ::; auto: for rpz what each rule says, else zero.',
+    }),
+  extendedError: z.enum(['blocked', 'censored', 'filtered']).default('blocked').meta({
+    description: 'The reason that clients are told: extended error 15, 16 or 17 (RFC 8914).',
   }),
   isDefault: flag('Whether it holds for clients of no group.', true),
   addresses: z.array(address).prefault([]).meta({

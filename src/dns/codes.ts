@@ -112,6 +112,7 @@ export const extendedErrorCode = {
   CACHED_ERROR: 13,
   NOT_READY: 14,
   BLOCKED: 15,
+  CENSORED: 16,
   FILTERED: 17,
   PROHIBITED: 18,
   STALE_NXDOMAIN_ANSWER: 19,

@@ -3,8 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { describeError, ListRefused } from '../base/errors.ts';
 import { ListParser } from './list-parser.ts';
-import type { ListFormat } from './list-parser.ts';
+import type { LineParser, ListFormat, RuleSink } from './list-parser.ts';
 import { exceptionShift, NameTable } from './name-table.ts';
+import { RuleActions } from './rule-actions.ts';
+import { ZoneParser } from './zone-parser.ts';
 
 /** One list as it is configured. */
 export interface ListSource {
@@ -23,6 +25,12 @@ export interface ListReport {
   readonly skipped: number;
   /** Why it could not be read to its end. */
   readonly error?: ListRefused;
+}
+
+/** The rules of all lists. */
+export interface LoadedLists {
+  readonly table: NameTable;
+  readonly actions: RuleActions;
 }
 
 export interface ListBounds {
@@ -45,13 +53,13 @@ export async function loadLists(
   sources: readonly ListSource[],
   bounds: ListBounds,
   seed: number,
-): Promise<{ readonly table: NameTable; readonly reports: readonly ListReport[] }> {
-  const table = new NameTable(seed);
+): Promise<LoadedLists & { readonly reports: readonly ListReport[] }> {
+  const lists = { table: new NameTable(seed), actions: new RuleActions() };
   const reports: ListReport[] = [];
   for (const [index, source] of sources.entries()) {
-    reports.push(await loadList(source, index, table, bounds));
+    reports.push(await loadList(source, index, lists, bounds));
   }
-  return { table, reports };
+  return { ...lists, reports };
 }
 
 /**
@@ -63,7 +71,11 @@ export async function countRules(
   { fileBytesMax }: Pick<ListBounds, 'fileBytesMax'>,
 ): Promise<number> {
   let rules = 0;
-  const parser = new ListParser(format, { rule: () => rules++, skipped: () => undefined });
+  const parser = parserOf(format, {
+    rule: () => rules++,
+    effect: () => undefined,
+    skipped: () => undefined,
+  });
   for (const path of files) await readLines(path, fileBytesMax, parser);
   return rules;
 }
@@ -71,11 +83,11 @@ export async function countRules(
 async function loadList(
   { name, files, format }: ListSource,
   index: number,
-  table: NameTable,
+  { table, actions }: LoadedLists,
   bounds: ListBounds,
 ): Promise<ListReport> {
   const counts = { rules: 0, skipped: 0 };
-  const parser = new ListParser(format, {
+  const parser = parserOf(format, {
     rule: (octets, scope, isException) => {
       if (table.size >= bounds.rulesMax) {
         throw new ListRefused(
@@ -85,6 +97,7 @@ async function loadList(
       table.add(octets, 1 << (isException ? index + exceptionShift : index), scope);
       counts.rules++;
     },
+    effect: (octets, scope, effect) => actions.add(index, scope, octets, effect),
     skipped: () => counts.skipped++,
   });
   try {
@@ -96,7 +109,11 @@ async function loadList(
   }
 }
 
-async function readLines(path: string, fileBytesMax: number, parser: ListParser): Promise<void> {
+function parserOf(format: ListFormat, sink: RuleSink): LineParser {
+  return format === 'rpz' ? new ZoneParser(sink) : new ListParser(format, sink);
+}
+
+async function readLines(path: string, fileBytesMax: number, parser: LineParser): Promise<void> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);
@@ -115,7 +132,7 @@ async function readLines(path: string, fileBytesMax: number, parser: ListParser)
   }
 }
 
-async function parseLines(file: FileHandle, parser: ListParser): Promise<void> {
+async function parseLines(file: FileHandle, parser: LineParser): Promise<void> {
   const chunk = Buffer.allocUnsafe(chunkBytes);
   const decoder = new StringDecoder('utf8');
   let begun = '';

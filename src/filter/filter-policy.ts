@@ -1,11 +1,23 @@
 import { AddressSet } from '../base/address-set.ts';
 import { addressLengthMax, isMappedIPv4, writeAddress } from '../base/address-bytes.ts';
 import { parseNetwork } from '../base/network.ts';
+import type { ListFormat } from './list-parser.ts';
 import { exceptionShift } from './name-table.ts';
 
-/** How a name on a list is answered. */
-export const filterAnswers = ['zero', 'nxdomain', 'nodata', 'refused', 'addresses'] as const;
+/** How a name on a list is answered; `auto` as the rule says, where a list has rules of more than one kind. */
+export const filterAnswers = [
+  'auto',
+  'zero',
+  'nxdomain',
+  'nodata',
+  'refused',
+  'addresses',
+] as const;
 export type FilterAnswer = (typeof filterAnswers)[number];
+
+/** Who wants names blocked: whoever runs the resolver, somebody above, or the client itself. */
+export const filterReasons = ['blocked', 'censored', 'filtered'] as const;
+export type FilterReason = (typeof filterReasons)[number];
 
 export interface ListRule {
   readonly name: string;
@@ -14,6 +26,9 @@ export interface ListRule {
   /** Whether it holds for clients of no group. */
   readonly isDefault: boolean;
   readonly answer: FilterAnswer;
+  readonly format: ListFormat;
+  /** What the client is told of the reason (RFC 8914 sections 4.16 to 4.18). */
+  readonly extendedError: FilterReason;
   /** For the answer `addresses`: IPv4 and IPv6 in text. */
   readonly addresses: readonly string[];
 }
@@ -33,7 +48,8 @@ export interface FilterRules {
 
 /** What the lists say to a client's query. */
 export type FilterVerdict =
-  { readonly kind: 'pass' } | { readonly kind: 'block'; readonly rule: ListRule };
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'block'; readonly rule: ListRule; readonly list: number };
 
 const pass: FilterVerdict = { kind: 'pass' };
 const allRules = (1 << exceptionShift) - 1;
@@ -75,7 +91,7 @@ export class FilterPolicy {
     if (exceptions !== 0 || (rules & this.#allowing) !== 0) return pass;
     const first = this.#rules.findIndex((_, index) => (rules & (1 << index)) !== 0);
     const rule = this.#rules[first];
-    return rule === undefined ? pass : { kind: 'block', rule };
+    return rule === undefined ? pass : { kind: 'block', rule, list: first };
   }
 
   #listsFor(client: string): number {

@@ -20,6 +20,8 @@ export interface DownloadOptions {
 export interface DownloadDependencies {
   readonly clock: Clock;
   readonly lookUpHost: LookUpHost;
+  /** Ends what is under way. */
+  readonly stopped: AbortSignal;
 }
 
 /** What a server had: the same as before, or a list that was written to the file. */
@@ -37,12 +39,12 @@ const redirectionStatuses = new Set([301, 302, 303, 307, 308]);
 export async function downloadList(
   source: { readonly url: string; readonly file: string; readonly validators: CopyValidators },
   options: DownloadOptions,
-  { clock, lookUpHost }: DownloadDependencies,
+  { clock, lookUpHost, stopped }: DownloadDependencies,
 ): Promise<Download> {
   const overdue = new AbortController();
   const timer = clock.setTimer(options.timeoutMs, () => overdue.abort());
   try {
-    const get = new ListRequest(lookUpHost, overdue.signal);
+    const get = new ListRequest(lookUpHost, AbortSignal.any([overdue.signal, stopped]));
     const response = await get.follow(source.url, headersOf(source.validators));
     if (response.statusCode === 304) {
       response.destroy();

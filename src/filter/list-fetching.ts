@@ -51,6 +51,7 @@ export class ListFetching {
   #timer: Timer | undefined;
   #failures = 0;
   #isRunning = false;
+  #stopped = new AbortController();
   #current: Promise<void> = Promise.resolve();
 
   constructor(options: FetchingOptions, dependencies: FetchingDependencies) {
@@ -61,6 +62,7 @@ export class ListFetching {
   /** Begins to look. @returns when each list without a copy was tried to be fetched once */
   async start(): Promise<void> {
     this.#isRunning = true;
+    this.#stopped = new AbortController();
     const isComplete = await this.#hasAllCopies();
     const looked = this.#look();
     if (!isComplete) await looked;
@@ -76,6 +78,7 @@ export class ListFetching {
   stop(): void {
     this.#isRunning = false;
     this.#timer?.cancel();
+    this.#stopped.abort();
   }
 
   async #hasAllCopies(): Promise<boolean> {
@@ -135,7 +138,10 @@ export class ListFetching {
     try {
       await mkdir(options.directory, { recursive: true });
       const validators = (await isThere(copy)) ? await readValidators(copy) : {};
-      const download = await downloadList({ url, file, validators }, options, this.#dependencies);
+      const download = await downloadList({ url, file, validators }, options, {
+        ...this.#dependencies,
+        stopped: this.#stopped.signal,
+      });
       if (download.kind === 'unchanged') return 'unchanged';
       if ((await countRules({ name, files: [file], format }, options)) === 0) {
         throw new ListRefused(`${url} has no rule in it`);

@@ -2,15 +2,23 @@ import { domainToASCII } from 'node:url';
 import { writeAddress } from '../base/address-bytes.ts';
 import { labelLengthMax, nameLengthMax } from '../dns/name.ts';
 import type { RuleScope } from './name-table.ts';
+import type { ActionScope, RuleEffect } from './rule-actions.ts';
 
 /** Forms of lists; `auto` takes each line for what it looks like. */
-export const listFormats = ['auto', 'hosts', 'domains', 'wildcard', 'adblock'] as const;
+export const listFormats = ['auto', 'hosts', 'domains', 'wildcard', 'adblock', 'rpz'] as const;
 export type ListFormat = (typeof listFormats)[number];
+
+/** Takes a list line by line. */
+export interface LineParser {
+  line(text: string): void;
+}
 
 /** Takes the names of a list as they are read. */
 export interface RuleSink {
   /** `name` is scratch: in wire form and lower case, `length` octets. */
   rule(name: Uint8Array, scope: RuleScope, isException: boolean): void;
+  /** What a rule does beside blocking; follows on the rule. */
+  effect(name: Uint8Array, scope: ActionScope, effect: RuleEffect): void;
   /** A line that holds no rule that could be followed. */
   skipped(): void;
 }
@@ -41,7 +49,7 @@ const hyphen = 0x2d;
  * below) with `@@` for exceptions. Comments are `#` and `!`. Cosmetic rules, paths and regular
  * expressions are none of a resolver's and are counted as skipped.
  */
-export class ListParser {
+export class ListParser implements LineParser {
   readonly #format: ListFormat;
   readonly #sink: RuleSink;
   readonly #name = new Uint8Array(nameLengthMax);

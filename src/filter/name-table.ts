@@ -70,6 +70,17 @@ export class NameTable {
     return lists;
   }
 
+  /** Whether a list of the mask has a rule of this scope for this very name. */
+  hasRule(name: Uint8Array, lists: number, scope: 'exact' | 'below'): boolean {
+    const hashes = this.#hashes;
+    hashes.fill(name);
+    const last = hashes.count - 1;
+    if (last < 0) return false;
+    const slot = this.#slotOf(hashes.high[last] ?? 0, hashes.low[last] ?? 0);
+    const masks = scope === 'exact' ? this.#exact : this.#below;
+    return ((masks[slot] ?? 0) & lists) !== 0;
+  }
+
   /** The slot of a hash, or the free one where it would go. */
   #slotOf(high: number, low: number): number {
     let slot = low & this.#mask;

@@ -32,6 +32,8 @@ export type Outcome =
        * Such a failure may be that of this replica's own network.
        */
       readonly silent?: readonly string[];
+      /** Say nothing but "ask by TCP": TC set, and the code is NOERROR. */
+      readonly truncated?: boolean;
     }
   | { readonly kind: 'drop'; readonly reason: string };
 

@@ -51,6 +51,8 @@ export function encodeReply(
   limits: ReplyLimits,
 ): Buffer | undefined {
   if (outcome.kind === 'drop') return undefined;
+  if (outcome.kind === 'failure' && outcome.truncated === true)
+    return encodeTruncated(query, limits);
   const code = outcome.kind === 'failure' ? outcome.code : 0;
   const body = outcome.kind === 'answer' ? answerBody(query, outcome) : emptyBody(query);
   if (outcome.kind === 'failure') putHeaderResponseCode(body, code);

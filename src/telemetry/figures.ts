@@ -53,6 +53,8 @@ export interface FilterFigures {
   readonly blocked: Totals;
   /** Rules by list. */
   readonly rules: Totals;
+  /** Lines by list that hold no rule to follow. */
+  readonly skipped: Totals;
   /** Different names of all lists. */
   readonly names: number;
   readonly sizeBytes: number;

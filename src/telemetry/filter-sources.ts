@@ -7,6 +7,7 @@ export function filterSources(filter: () => FilterFigures): SourcesOf<'heimdall_
   return {
     heimdall_filter_blocked_total: () => byLabel('list', Object.entries(filter().blocked)),
     heimdall_filter_rules: () => byLabel('list', Object.entries(filter().rules)),
+    heimdall_filter_skipped: () => byLabel('list', Object.entries(filter().skipped)),
     heimdall_filter_names: () => plain(filter().names),
     heimdall_filter_bytes: () => plain(filter().sizeBytes),
     heimdall_filter_loads_total: () => byLabel('result', Object.entries(filter().loads)),

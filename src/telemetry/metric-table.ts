@@ -136,6 +136,7 @@ export const metricTable = {
   heimdall_certificate_reloads_total: counter('Times that the certificate was replaced.', 'result'),
   heimdall_filter_blocked_total: counter('Queries that a list blocked.', 'list'),
   heimdall_filter_rules: gauge('Rules taken from a list.', 'list'),
+  heimdall_filter_skipped: gauge('Lines of a list that hold no rule to follow.', 'list'),
   heimdall_filter_names: gauge('Different names on all lists.'),
   heimdall_filter_bytes: sized('Memory that the names on lists take.'),
   heimdall_filter_loads_total: counter('Times that the lists were read.', 'result'),

@@ -31,6 +31,7 @@ export const workerMetricNames: readonly MetricName[] = metricNames.filter(
 const likeEverywhere = [
   'heimdall_event_loop',
   'heimdall_filter_rules',
+  'heimdall_filter_skipped',
   'heimdall_filter_names',
   'heimdall_filter_last_success',
   'heimdall_certificate_expiry',

@@ -41,6 +41,7 @@ function fetchingOf(
     readonly real?: boolean;
   } = {},
 ): ListFetching {
+  const own = reports;
   const fetching = new ListFetching(
     {
       lists: [{ name: 'ads', urls, format: 'auto' }],
@@ -53,7 +54,7 @@ function fetchingOf(
       clock: more.real === true ? new SystemClock() : clock,
       lookUpHost: (name) => Promise.resolve(name === 'lists.example' ? ['127.0.0.1'] : []),
       onFetched: (report) => {
-        reports.push(report);
+        own.push(report);
         return Promise.resolve();
       },
     },
@@ -104,8 +105,12 @@ describe('a list from a URL', () => {
   test('with a copy on disk nobody waits for it at the start; without one, for one try', async () => {
     await fetchingOf([url()]).start();
     server.answer = () => undefined; // never
-    await fetchingOf([url()]).start();
+    const waiting = fetchingOf([url()]);
+    await waiting.start();
     expect(results()).toEqual(['new']);
+    await waitFor('a request', () => server.requests.length === 2);
+    waiting.stop();
+    await waitFor('the end of what was stopped', () => results().includes('failure'));
   });
 
   test('its host is looked up by who is given for that', async () => {

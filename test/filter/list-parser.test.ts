@@ -10,6 +10,7 @@ function rulesOf(text: string, format: ListFormat = 'auto'): string[] {
   const parser = new ListParser(format, {
     rule: (name, scope, isException) =>
       rules.push(`${isException ? '@@' : ''}${formatName(name)} ${scope}`),
+    effect: () => undefined,
     skipped: () => rules.push('-'),
   });
   for (const line of text.split('\n')) parser.line(line);
@@ -69,6 +70,7 @@ describe('lines of a list', () => {
             expect(name.at(-1)).toBe(0);
             expect(formatName(name)).toMatch(/^([a-z0-9_-]{1,63}\.)+$/);
           },
+          effect: () => undefined,
           skipped: () => undefined,
         });
         for (const line of lines) parser.line(line);

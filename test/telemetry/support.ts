@@ -127,6 +127,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
     filter: () => ({
       blocked: { ads: 3 },
       rules: { ads: 100 },
+      skipped: { ads: 1 },
       names: 99,
       sizeBytes: 16_384,
       loads: { success: 1, failure: 0 },
