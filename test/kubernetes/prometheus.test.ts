@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { UdpClient } from '../support/dns-clients.ts';
+import { memberStartMs, startMember } from '../support/member.ts';
+import type { TestMember } from '../support/member.ts';
+import { encodeQuery } from '../support/messages.ts';
+import { ReplicaProcess } from '../support/processes.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
+import {
+  alerts,
+  dashboardQueries,
+  labelValuesOf,
+  ruleFile,
+  rules,
+  seriesOf,
+} from './monitoring.ts';
+import type { Rule } from './monitoring.ts';
+import { Prometheus } from './prometheus.ts';
+
+interface Group {
+  readonly name: string;
+  readonly interval?: string;
+  readonly rules: readonly Rule[];
+}
+
+/** The rules as shipped, but that nobody waits minutes for them. */
+function hastyRules(): unknown {
+  const { groups } = ruleFile() as { readonly groups: readonly Group[] };
+  return {
+    groups: groups.map((group) => ({
+      ...group,
+      interval: '250ms',
+      rules: group.rules.map((rule) => (rule.alert === undefined ? rule : { ...rule, for: '0s' })),
+    })),
+  };
+}
+
+describe('a real Prometheus that scrapes a replica and a member', () => {
+  let upstream: ScriptedUpstream;
+  let member: TestMember;
+  let replica: ReplicaProcess;
+  let prometheus: Prometheus;
+  let asked = 0;
+
+  beforeAll(async () => {
+    upstream = await ScriptedUpstream.start({});
+    member = await startMember({ jmx: true });
+    replica = await ReplicaProcess.start({
+      'upstream.servers': upstream.text,
+      'upstream.loopDetection': 'false',
+      'grid.members': member.address,
+      'grid.clusterName': member.clusterName,
+    });
+    prometheus = await Prometheus.start(
+      { heimdall: [hostOf(replica.api)], 'heimdall-member': [hostOf(member.metricsUrl)] },
+      hastyRules(),
+    );
+    await waitFor('both to be scraped', async () => {
+      const up = await prometheus.query('sum(up) + sum(hazelcast_cluster_members)');
+      return up[0]?.value[1] === '3';
+    });
+    await ask(20);
+    // A member renews its metrics every 5 s, and a rate takes two samples.
+    for (const expression of [
+      'hazelcast_operations_completed_total',
+      'rate(hazelcast_operations_completed_total[1m])',
+    ]) {
+      await waitFor(expression, async () => (await prometheus.query(expression)).length > 0);
+    }
+  }, memberStartMs);
+
+  afterAll(async () => {
+    member.thaw();
+    await prometheus.stop();
+    await replica.stop();
+    await member.kill9();
+    await upstream.stop();
+  }, memberStartMs);
+
+  /** Asks for names that nobody has asked for; does not wait for answers. */
+  async function ask(count: number): Promise<void> {
+    const client = new UdpClient(replica.address);
+    for (let at = 0; at < count; at += 1) {
+      client.send(encodeQuery({ name: `name${String((asked += 1))}.example` }));
+    }
+    await waitFor('the queries to arrive', async () => {
+      const metric = 'heimdall_queries_total{transport="udp",type="A"}';
+      return ((await replica.metric(metric)) ?? 0) >= asked;
+    });
+    await client.close();
+  }
+
+  async function firing(alert: string): Promise<boolean> {
+    const found = await prometheus.query(`ALERTS{alertname="${alert}",alertstate="firing"}`);
+    return found.length > 0;
+  }
+
+  test('evaluates every rule, and no alert fires while all is well', async () => {
+    await waitFor('all rules to be evaluated', async () => {
+      const states = await prometheus.rules();
+      return states.length === rules().length && states.every(({ health }) => health === 'ok');
+    });
+    for (const { expr } of alerts()) expect(await prometheus.query(expr)).toEqual([]);
+  });
+
+  test('finds the series of every rule and of every panel of the dashboard', async () => {
+    const names = new Set(await prometheus.metricNames());
+    const recorded = rules().flatMap(({ record = '' }) => record.split(':'));
+    const queries = [...rules().map(({ expr }) => expr), ...dashboardQueries()];
+    const missing = queries
+      .flatMap(seriesOf)
+      .filter((name) => !recorded.includes(name))
+      .filter((name) => !names.has(name) && !names.has(name.replace(/_(?:bucket|count|sum)$/, '')));
+    expect(missing).toEqual([]);
+  });
+
+  test('finds the values of labels that rules and dashboard name', async () => {
+    const queries = [...rules().map(({ expr }) => expr), ...dashboardQueries()];
+    const wanted = queries.flatMap(labelValuesOf);
+    expect(wanted.length).toBeGreaterThan(10);
+    for (const { label, value } of wanted) {
+      expect(await prometheus.labelValues(label, '{__name__!=""}')).toContain(value);
+    }
+  });
+
+  test('draws something for nearly every query of the dashboard', async () => {
+    const drawn = await Promise.all(dashboardQueries().map((query) => prometheus.query(query)));
+    const empty = dashboardQueries().filter((_query, at) => drawn[at]?.length === 0);
+    // What happens seldom is drawn when it happens: series without a value, or "> 0".
+    expect(empty.filter((query) => !/> 0$|shed|blocked|predicted/.test(query))).toEqual([]);
+  });
+
+  test('an upstream that stops answering fires "upstream down"; when it is back, the alert ends', async () => {
+    upstream.script = () => undefined;
+    await waitFor('the alert', async () => {
+      await ask(5);
+      return firing('HeimdallUpstreamDown');
+    });
+    expect(await firing('HeimdallAllUpstreamsDown')).toBe(true);
+    upstream.script = ({ name }) => ({
+      answers: [{ type: 'A', name, ttl: 300, data: '192.0.2.1' }],
+    });
+    await waitFor('its end', async () => !(await firing('HeimdallUpstreamDown')));
+  }, 60_000);
+
+  test('a member that freezes fires "grid breaker open"; thawed, the alert ends', async () => {
+    member.freeze();
+    await waitFor('the alert', async () => {
+      await ask(15);
+      return firing('HeimdallGridBreakerOpen');
+    });
+    member.thaw();
+    await waitFor('its end', async () => {
+      await ask(5);
+      return !(await firing('HeimdallGridBreakerOpen'));
+    });
+  }, 60_000);
+});
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
