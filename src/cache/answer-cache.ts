@@ -1,8 +1,8 @@
-import { putUint16 } from '../base/bytes.ts';
+import { putUint16, uint16At } from '../base/bytes.ts';
 import { isPlainNxdomain } from '../dns/answer.ts';
 import type { Answer } from '../dns/answer.ts';
 import { isAtOrBelow } from '../dns/name.ts';
-import { decodeKey, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
+import { decodeKey, keyLengthMax, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
 import type { AnswerStore, StoreFigures } from './answer-store.ts';
 import { NoStageMarks } from './stage-marks.ts';
 import type { StageMarks } from './stage-marks.ts';
@@ -37,6 +37,9 @@ export type RefreshDue = (key: Buffer) => void;
 
 /** Called where nobody listens yet. */
 function ignoreRefresh(): void {}
+
+/** For a key that is looked for: one for each of many would be garbage. */
+const scratch = new Uint8Array(keyLengthMax);
 
 /**
  * The rules of DNS over the store: an NXDOMAIN is kept once for all types of its name (RFC 2308
@@ -223,10 +226,16 @@ export class AnswerCache {
     const store = this.#store;
     const own = store.find(key, key.length);
     if (own >= 0 && store.expiresAtMs(own) > nowMs) return own;
-    const nxdomain = store.find(nxdomainKey(key), key.length);
+    const nxdomain = isForAllTypes(key) ? own : this.#findNxdomain(key);
     if (own < 0 || nxdomain < 0) return Math.max(own, nxdomain);
     if (store.expiresAtMs(nxdomain) > nowMs) return nxdomain;
     return this.#fetchedAtMs(own) > this.#fetchedAtMs(nxdomain) ? own : nxdomain;
+  }
+
+  #findNxdomain(key: Buffer): number {
+    scratch.set(key);
+    putUint16(scratch, key.length - keySuffixLength, typeOfNxdomain);
+    return this.#store.find(scratch, key.length);
   }
 
   #fetchedAtMs(entry: number): number {
@@ -243,6 +252,10 @@ export class AnswerCache {
     if (remainingMs > store.ttlSeconds(entry) * 1000 * remainingShare) return;
     if (store.markRefreshing(entry)) this.#refreshDue(store.keyOf(entry));
   }
+}
+
+function isForAllTypes(key: Buffer): boolean {
+  return uint16At(key, key.length - keySuffixLength) === typeOfNxdomain;
 }
 
 /** The key under which an NXDOMAIN of this name is kept. */

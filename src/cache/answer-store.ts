@@ -155,8 +155,9 @@ export class AnswerStore {
    */
   put(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
     const errors = encodeOptions(answer.extendedErrors.map(extendedErrorOption));
-    const contents = Buffer.concat([key, answer.wire, errors]);
-    const size = layout.aligned(layout.headerBytes + contents.length);
+    const { wire } = answer;
+    const contentBytes = key.length + wire.length + errors.length;
+    const size = layout.aligned(layout.headerBytes + contentBytes);
     const previous = this.find(key, key.length);
     const heritage = this.#retire(previous);
     const hash = this.#hash(key, key.length);
@@ -170,11 +171,11 @@ export class AnswerStore {
     this.#arena.setExpiresAtMs(entry, rightAtMs + answer.ttlSeconds * 1000);
     this.#arena.setTtlsRightAtMs(entry, rightAtMs);
     this.#arena.setTtlSeconds(entry, answer.ttlSeconds);
-    this.#arena.setLengths(entry, key.length, answer.wire.length, errors.length);
+    this.#arena.setLengths(entry, key.length, wire.length, errors.length);
     this.#arena.setFlags(entry, layout.answerKinds.indexOf(answer.kind) | authentic);
     this.#arena.setUses(entry, heritage.uses);
     this.#arena.setHits(entry, heritage.hits);
-    contents.copy(this.#arena.bytes, entry + layout.headerBytes);
+    this.#arena.setContents(entry, [key, wire, errors]);
     this.#insertions++;
     return true;
   }

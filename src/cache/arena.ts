@@ -102,6 +102,15 @@ export class Arena {
     this.#halves[entry / 2 + layout.errorsLengthHalf] = errors;
   }
 
+  /** Copies the parts of an entry, one behind the other, into its room. */
+  setContents(entry: number, parts: readonly Uint8Array[]): void {
+    let at = entry + layout.headerBytes;
+    for (const part of parts) {
+      this.#bytes.set(part, at);
+      at += part.length;
+    }
+  }
+
   keyStart(entry: number): number {
     return entry + layout.headerBytes;
   }

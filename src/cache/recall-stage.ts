@@ -173,11 +173,14 @@ export class RecallStage implements Stage {
   /** A fresh NXDOMAIN of a name above the question's, with the same flags. */
   #nxdomainAbove(query: Query, nowMs: number): Recollection | undefined {
     let name = parentName(query.question.name);
+    // The keys of all names above are the ends of one.
+    let key = encodeKey({ name, type: typeOfNxdomain }, query.flags);
     while (name.length > 1) {
-      const key = encodeKey({ name, type: typeOfNxdomain }, query.flags);
       const found = this.#cache.recall(key, nowMs, false);
       if (found !== undefined && found.expiredForMs < 0) return found;
-      name = parentName(name);
+      const parent = parentName(name);
+      key = key.subarray(name.length - parent.length);
+      name = parent;
     }
     return undefined;
   }

@@ -62,8 +62,11 @@ export function readOptions(rdata: Buffer): EdnsOption[] | undefined {
   return at === rdata.length ? options : undefined;
 }
 
+const noOctets = Buffer.alloc(0);
+
 /** The options as RDATA of an OPT record. */
 export function encodeOptions(options: readonly EdnsOption[]): Buffer {
+  if (options.length === 0) return noOctets;
   const parts: Buffer[] = [];
   for (const { code, data } of options) {
     const head = Buffer.allocUnsafe(4);

@@ -1,7 +1,7 @@
 import { byteAt, putUint16, putUint32 } from '../base/bytes.ts';
 import { MalformedMessage } from '../base/errors.ts';
 import { headerLength, messageLengthMax } from './message.ts';
-import { lowerName } from './name.ts';
+import { lowerName, sameName } from './name.ts';
 import type { Question } from './question.ts';
 import type { RdataPart } from './rdata.ts';
 import { classIn } from './codes.ts';
@@ -25,14 +25,16 @@ const scratch = Buffer.alloc(messageLengthMax);
  * they follow the case in which each client asked.
  */
 export class MessageWriter {
-  /** Lower-case rest of a name as latin1 -> where it stands. */
-  readonly #offsets = new Map<string, number>();
+  readonly #asked: Buffer;
+  /** Lower-case rest of a name as latin1 -> where it stands; made when another name is written. */
+  #offsets: Map<string, number> | undefined;
   #at = headerLength;
 
   constructor(question: Question) {
+    this.#asked = question.name;
     scratch.fill(0, 0, headerLength);
     putUint16(scratch, 4, 1);
-    this.#name(question.name, true);
+    this.#copy(question.name, question.name.length);
     this.#uint16(question.type);
     this.#uint16(classIn);
   }
@@ -68,19 +70,35 @@ export class MessageWriter {
 
   #name(name: Buffer, compressible: boolean): void {
     this.#room(name.length);
+    if (compressible && name.length > 1 && sameName(name, this.#asked)) {
+      this.#uint16(0xc000 | headerLength); // most owners
+      return;
+    }
+    const offsets = this.#knownOffsets();
     const lowered = lowerName(name);
     for (let from = 0; byteAt(name, from) !== 0; from += byteAt(name, from) + 1) {
       const rest = lowered.toString('latin1', from);
-      const known = this.#offsets.get(rest);
+      const known = offsets.get(rest);
       if (known !== undefined && compressible) {
         this.#copy(name, from);
         this.#uint16(0xc000 | known);
         return;
       }
       const stands = this.#at + from;
-      if (known === undefined && stands <= pointerOffsetMax) this.#offsets.set(rest, stands);
+      if (known === undefined && stands <= pointerOffsetMax) offsets.set(rest, stands);
     }
     this.#copy(name, name.length);
+  }
+
+  #knownOffsets(): Map<string, number> {
+    if (this.#offsets !== undefined) return this.#offsets;
+    const offsets = new Map<string, number>();
+    const asked = lowerName(this.#asked);
+    for (let from = 0; byteAt(asked, from) !== 0; from += byteAt(asked, from) + 1) {
+      offsets.set(asked.toString('latin1', from), headerLength + from);
+    }
+    this.#offsets = offsets;
+    return offsets;
   }
 
   /** Copies the first `length` octets of a name. */

@@ -211,6 +211,7 @@ function limitSoa(message: Buffer, authority: readonly Kept[]): void {
 
 /** Gives all records of an RRset its lowest TTL (RFC 2181 section 5.2). */
 function levelRrsets(message: Buffer, section: readonly Kept[]): void {
+  if (section.length < 2) return;
   const lowest = new Map<string, number>();
   const keys = section.map(({ record }) => rrsetKey(message, record));
   section.forEach(({ ttlSeconds }, index) => {

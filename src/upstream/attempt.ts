@@ -6,7 +6,7 @@ import type { Answer } from '../dns/answer.ts';
 import { responseCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import { flagTruncated, headerResponseCode } from '../dns/message.ts';
-import type { KeyFlags, Question } from '../dns/question.ts';
+import type { KeyFlags, Question, QuestionKey } from '../dns/question.ts';
 import { sanitizeResponse } from '../dns/sanitize.ts';
 import type { Sanitized } from '../dns/sanitize.ts';
 import { CheckedExchange } from './checked-exchange.ts';
@@ -46,6 +46,8 @@ export interface AttemptListener {
 export interface AttemptQuestion {
   readonly question: Question;
   readonly flags: KeyFlags;
+  /** What makes two questions equal. */
+  readonly keyText: QuestionKey;
 }
 
 /**

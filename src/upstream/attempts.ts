@@ -1,5 +1,4 @@
 import { ChurningMap } from '../base/churning-map.ts';
-import { encodeKey, keyText } from '../dns/question.ts';
 import { Attempt } from './attempt.ts';
 import type { AttemptListener, AttemptQuestion } from './attempt.ts';
 import type { UpstreamContext } from './context.ts';
@@ -38,7 +37,7 @@ export class Attempts {
     listener: AttemptListener,
     untilMs: number,
   ): Attempt | undefined {
-    const key = `${server.text} ${keyText(encodeKey(asked.question, asked.flags))}`;
+    const key = `${server.text} ${asked.keyText}`;
     const known = this.#inFlight.get(key);
     if (known !== undefined) {
       known.join(listener, untilMs);

@@ -1,7 +1,7 @@
 import { byteAt, putUint16 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
-import { classIn } from '../dns/codes.ts';
-import { encodeOpt } from '../dns/edns.ts';
+import { classIn, recordType } from '../dns/codes.ts';
+import { dnssecOkBit, optFixedLength } from '../dns/edns.ts';
 import {
   flagAuthenticData,
   flagCheckingDisabled,
@@ -45,7 +45,8 @@ export function mixCase(name: Buffer, random: Random): Buffer {
 /** The octets of a query: RD set, nothing of the client's options, its own id and case. */
 export function encodeQuery(id: number, name: Buffer, shape: QueryShape): Buffer {
   const questionLength = name.length + 4;
-  const message = Buffer.alloc(headerLength + questionLength);
+  const optLength = shape.ednsBytes === undefined ? 0 : optFixedLength;
+  const message = Buffer.alloc(headerLength + questionLength + optLength);
   putUint16(message, 0, id);
   message[2] = flagRecursionDesired;
   message[3] =
@@ -57,12 +58,9 @@ export function encodeQuery(id: number, name: Buffer, shape: QueryShape): Buffer
   putUint16(message, headerLength + name.length + 2, classIn);
   if (shape.ednsBytes === undefined) return message;
   putUint16(message, 10, 1);
-  const opt = encodeOpt({
-    udpSize: shape.ednsBytes,
-    extendedCode: 0,
-    version: 0,
-    dnssecOk: shape.flags.dnssecOk,
-    options: [],
-  });
-  return Buffer.concat([message, opt]);
+  const optStart = headerLength + questionLength;
+  putUint16(message, optStart + 1, recordType.OPT);
+  putUint16(message, optStart + 3, shape.ednsBytes);
+  if (shape.flags.dnssecOk) putUint16(message, optStart + 7, dnssecOkBit);
+  return message;
 }
