@@ -19,6 +19,7 @@ import { exitCode, type ExitCode } from './exit-codes.ts';
 import { addHealthcheck } from './healthcheck.ts';
 import { addQuery } from './query.ts';
 import { addServe } from './serve.ts';
+import { addTop } from './top.ts';
 import { addUpstreams } from './upstreams.ts';
 import { readVersion } from '../base/version.ts';
 
@@ -52,6 +53,7 @@ function program(context: CommandContext): Argv {
     addCache,
     addUpstreams,
     addCluster,
+    addTop,
     addHealthcheck,
   ];
   const cli = yargs()

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { localRecords } from '../assembly/local-options.ts';
 import { ConfigInvalid } from '../base/errors.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { type CommandContext, type CommandIo, printJson, printLines } from './command.ts';
@@ -20,7 +21,8 @@ export function addConfigCheck<T>(cli: Argv<T>, { io, finish }: CommandContext):
 /** Prints the problems or that there are none. */
 export function checkConfig(source: ConfigSource, json: boolean, io: CommandIo): ExitCode {
   try {
-    const { warnings, file } = loadConfig(source);
+    const { config, warnings, file } = loadConfig(source);
+    localRecords(config);
     if (json) printJson(io, { valid: true, problems: [], warnings });
     else printLines(io, [...warnings, `${file ?? 'the configuration'}: no problems`]);
     return exitCode.ok;
