@@ -63,6 +63,7 @@ export class GridCaller {
   readonly #breakerOptions: BreakerOptions;
   readonly #probeOf: (session: GridSession, key: string) => Promise<unknown>;
   readonly #probes = new Set<Timer>();
+  #isStopped = false;
   #session: GridSession | undefined;
   #underWay = 0;
 
@@ -113,8 +114,9 @@ export class GridCaller {
     return this.#race(call, session, breaker);
   }
 
-  /** Ends the probes; calls are still answered, with `offline`. */
+  /** Ends the probes for good; calls are still answered, with `offline`. */
   stop(): void {
+    this.#isStopped = true;
     this.#session = undefined;
     for (const probe of this.#probes) probe.cancel();
     this.#probes.clear();
@@ -169,6 +171,7 @@ export class GridCaller {
    * the back of queries: a replica that is asked seldom finds a member well again just as soon.
    */
   #probeLater(key: string, member: string, breaker: MemberBreaker): void {
+    if (this.#isStopped) return;
     const timer = this.#clock.setTimer(this.#breakerOptions.probeIntervalMs, () => {
       this.#probes.delete(timer);
       void this.#probe(key, breaker).then(() => {

@@ -44,6 +44,7 @@ export class GridClock {
   /** By member. */
   readonly #samples = new Map<string, Bounds[]>();
   #timer: Timer | undefined;
+  #isStopped = false;
   #keys = 0;
   #eagerRoundsLeft = eagerRounds;
   readonly #isKnown = Promise.withResolvers<void>();
@@ -87,7 +88,9 @@ export class GridClock {
     this.#arm();
   }
 
+  /** For good: what is under way begins nothing more. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -147,6 +150,7 @@ export class GridClock {
   }
 
   #arm(): void {
+    if (this.#isStopped) return;
     const isEager = this.#eagerRoundsLeft > 0;
     this.#timer?.cancel();
     this.#timer = repeat(this.#clock, isEager ? eagerIntervalMs : calmIntervalMs, () => {
