@@ -1,13 +1,13 @@
 import { SystemRandom } from './random.ts';
 
 /** One entry: in the chain of its bucket, and in the order of insertion. */
-interface Entry<V> {
-  readonly key: string;
+interface Entry<K, V> {
+  readonly key: K;
   readonly hash: number;
   value: V;
-  inBucket: Entry<V> | undefined;
-  before: Entry<V> | undefined;
-  after: Entry<V> | undefined;
+  inBucket: Entry<K, V> | undefined;
+  before: Entry<K, V> | undefined;
+  after: Entry<K, V> | undefined;
 }
 
 const bucketsMin = 64;
@@ -21,21 +21,25 @@ const seed = random.uint16() * 0x1_0000 + random.uint16();
  * of them for old, everything that was ever in the later ones looks alive to it, and is copied.
  * Here nothing that was deleted leads anywhere.
  */
-export class ChurningMap<V> {
-  #buckets: (Entry<V> | undefined)[] = emptyBuckets<V>(bucketsMin);
-  #first: Entry<V> | undefined;
-  #last: Entry<V> | undefined;
+export class ChurningMap<K extends string | number, V> {
+  #buckets: (Entry<K, V> | undefined)[] = emptyBuckets<K, V>(bucketsMin);
+  #first: Entry<K, V> | undefined;
+  #last: Entry<K, V> | undefined;
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     return this.#find(key, hashOf(key))?.value;
   }
 
-  set(key: string, value: V): void {
+  has(key: K): boolean {
+    return this.#find(key, hashOf(key)) !== undefined;
+  }
+
+  set(key: K, value: V): void {
     const hash = hashOf(key);
     const known = this.#find(key, hash);
     if (known !== undefined) {
@@ -54,10 +58,10 @@ export class ChurningMap<V> {
   }
 
   /** @returns whether it was there */
-  delete(key: string): boolean {
+  delete(key: K): boolean {
     const hash = hashOf(key);
     const at = hash & (this.#buckets.length - 1);
-    let previous: Entry<V> | undefined;
+    let previous: Entry<K, V> | undefined;
     let entry = this.#buckets[at];
     while (entry !== undefined && (entry.hash !== hash || entry.key !== key)) {
       previous = entry;
@@ -72,6 +76,13 @@ export class ChurningMap<V> {
     return true;
   }
 
+  clear(): void {
+    this.#buckets = emptyBuckets<K, V>(bucketsMin);
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#size = 0;
+  }
+
   /** The values in the order of their insertion, as they are now. */
   values(): V[] {
     const values: V[] = [];
@@ -81,7 +92,7 @@ export class ChurningMap<V> {
     return values;
   }
 
-  #find(key: string, hash: number): Entry<V> | undefined {
+  #find(key: K, hash: number): Entry<K, V> | undefined {
     let entry = this.#buckets[hash & (this.#buckets.length - 1)];
     while (entry !== undefined && (entry.hash !== hash || entry.key !== key)) {
       entry = entry.inBucket;
@@ -89,7 +100,7 @@ export class ChurningMap<V> {
     return entry;
   }
 
-  #unlink(entry: Entry<V>): void {
+  #unlink(entry: Entry<K, V>): void {
     const { before, after } = entry;
     if (before === undefined) this.#first = after;
     else before.after = after;
@@ -100,7 +111,7 @@ export class ChurningMap<V> {
   }
 
   #grow(): void {
-    this.#buckets = emptyBuckets<V>(this.#buckets.length * 2);
+    this.#buckets = emptyBuckets<K, V>(this.#buckets.length * 2);
     for (let entry = this.#first; entry !== undefined; entry = entry.after) {
       const at = entry.hash & (this.#buckets.length - 1);
       entry.inBucket = this.#buckets[at];
@@ -109,16 +120,20 @@ export class ChurningMap<V> {
   }
 }
 
-function emptyBuckets<V>(count: number): (Entry<V> | undefined)[] {
+function emptyBuckets<K, V>(count: number): (Entry<K, V> | undefined)[] {
   return Array.from({ length: count }, () => undefined);
 }
 
-/** FNV-1a over the characters, from the seed, with its upper bits mixed into the lower ones. */
-function hashOf(key: string): number {
+function hashOf(key: string | number): number {
+  const hash = typeof key === 'string' ? hashOfText(key) : key ^ seed;
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d) >>> 0;
+}
+
+/** FNV-1a over the characters, from the seed. */
+function hashOfText(key: string): number {
   let hash = seed | 0;
   for (let at = 0; at < key.length; at++) {
     hash = Math.imul(hash ^ key.charCodeAt(at), 0x0100_0193);
   }
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x2c1b_3c6d) >>> 0;
+  return hash;
 }

@@ -1,4 +1,5 @@
 import { ChurningMap } from '../base/churning-map.ts';
+import type { QuestionKey } from '../dns/question.ts';
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
 import { failure } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
@@ -19,7 +20,7 @@ export interface FlightFigures {
  */
 export class FlightStage implements Stage {
   readonly name = 'flight';
-  readonly #flights = new ChurningMap<Promise<Outcome>>();
+  readonly #flights = new ChurningMap<QuestionKey, Promise<Outcome>>();
   readonly #flightsMax: number;
   #joined = 0;
   #refused = 0;

@@ -11,7 +11,7 @@ import type { Server } from './server.ts';
  */
 export class Attempts {
   readonly #context: UpstreamContext;
-  readonly #inFlight = new ChurningMap<Attempt>();
+  readonly #inFlight = new ChurningMap<string, Attempt>();
   #refused = 0;
 
   constructor(context: UpstreamContext) {

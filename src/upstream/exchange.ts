@@ -30,6 +30,6 @@ export interface ExchangeTransport {
    * transport of `server` says how; its host is an address.
    */
   send(server: ServerAddress, message: Buffer, handlers: ExchangeHandlers): Exchange;
-  /** Closes everything, connections without a question too. */
+  /** Closes what exchanges share, when all of them were closed. */
   stop(): void;
 }

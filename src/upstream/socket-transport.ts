@@ -32,7 +32,6 @@ type SendDatagram = ExchangeTransport['send'];
  */
 export class SocketTransport implements ExchangeTransport {
   readonly #tcpDeps: TcpPoolDeps;
-  readonly #datagrams = new Set<Exchange>();
   readonly #udpPools: readonly UdpPool[];
   readonly #tcpPools = new Map<string, TcpPool>();
   readonly #sendDatagram: SendDatagram;
@@ -46,7 +45,8 @@ export class SocketTransport implements ExchangeTransport {
     };
     if (calls === undefined) {
       this.#udpPools = [];
-      this.#sendDatagram = (...parameters) => this.#sendAlone(...parameters);
+      this.#sendDatagram = (server, message, handlers) =>
+        new UdpExchange(server, message, handlers);
       return;
     }
     const peers = new PoolPeers(calls);
@@ -64,18 +64,9 @@ export class SocketTransport implements ExchangeTransport {
   }
 
   stop(): void {
-    for (const exchange of this.#datagrams) exchange.close();
     for (const pool of this.#udpPools) pool.stop();
     for (const pool of this.#tcpPools.values()) pool.stop();
     this.#tcpPools.clear();
-  }
-
-  #sendAlone(server: ServerAddress, message: Buffer, handlers: ExchangeHandlers): Exchange {
-    const exchange: Exchange = new UdpExchange(server, message, handlers, () =>
-      this.#datagrams.delete(exchange),
-    );
-    this.#datagrams.add(exchange);
-    return exchange;
   }
 
   /** Pools without connections are forgotten when another one is needed: servers come and go. */

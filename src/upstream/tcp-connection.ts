@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { ChurningMap } from '../base/churning-map.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { putUint16, uint16At } from '../base/bytes.ts';
 import { describeError } from '../base/errors.ts';
@@ -54,7 +55,7 @@ export class TcpConnection {
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
   /** By id; undefined where nobody waits any more, so that a live id is not given out twice. */
-  readonly #queries = new Map<number, TcpQuery | undefined>();
+  readonly #queries = new ChurningMap<number, TcpQuery | undefined>();
   #live = 0;
   #timer: Timer;
   #isOpen = false;
@@ -171,7 +172,7 @@ export class TcpConnection {
   #end(reason: ExchangeFailure, text: string): void {
     if (this.#isOver) return;
     this.destroy();
-    const left = [...this.#queries.values()].filter((query) => query !== undefined);
+    const left = this.#queries.values().filter((query) => query !== undefined);
     this.#queries.clear();
     this.#deps.closed({ left, wasOpen: this.#isOpen, reason, text });
   }

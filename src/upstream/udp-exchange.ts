@@ -28,21 +28,13 @@ export class UdpExchange implements Exchange {
   readonly #server: ServerAddress;
   readonly #message: Buffer;
   readonly #handlers: ExchangeHandlers;
-  readonly #closed: () => void;
   readonly #socket: Socket;
   #isOpen = true;
 
-  /** @param closed called once, when the socket is let go */
-  constructor(
-    server: ServerAddress,
-    message: Buffer,
-    handlers: ExchangeHandlers,
-    closed: () => void,
-  ) {
+  constructor(server: ServerAddress, message: Buffer, handlers: ExchangeHandlers) {
     this.#server = server;
     this.#message = message;
     this.#handlers = handlers;
-    this.#closed = closed;
     this.#socket = createSocket({
       type: isIP(server.host) === 6 ? 'udp6' : 'udp4',
       lookup: asItIs,
@@ -63,7 +55,6 @@ export class UdpExchange implements Exchange {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#socket.close();
-    this.#closed();
   }
 
   #onDatagram(octets: Buffer, from: RemoteInfo): void {
