@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildDirectory } from '../support/directories.ts';
-import { findProgram } from '../support/installed.ts';
 import { ServerProcess } from '../support/server-process.ts';
+import { GoProgram } from './go-program.ts';
 import { entriesFor } from './peer.ts';
 import type { Peer, PeerSetting } from './peer.ts';
 
@@ -12,45 +10,20 @@ const bytesPerEntry = 900;
 /** It spreads its entries over 256 shards, and a shard that is full evicts before others. */
 const entriesMin = 1024;
 
-const version = 'v1.14.7';
-const buildTimeoutMs = 20 * 60_000;
+const program = new GoProgram('coredns', 'github.com/coredns/coredns', 'v1.14.7');
 
-/** Debian has no package of it: it is built where Go is installed, once. */
 export const coredns: Peer = {
   name: 'coredns',
   isOwn: false,
   transports: ['udp', 'tcp', 'dot', 'doh'],
   isResolver: true,
-  unavailable: () => {
-    if (program() !== undefined) return undefined;
-    if (findProgram('go') === undefined) return 'not installed, and no Go to build it';
-    process.stderr.write(`building CoreDNS ${version}\n`);
-    try {
-      build();
-      return undefined;
-    } catch (error) {
-      return `not installed, and not built: ${error instanceof Error ? error.message : 'failed'}`;
-    }
-  },
+  unavailable: () => program.unavailable(),
   start: (setting) => {
     const file = join(setting.directory, 'Corefile');
     writeFileSync(file, configuration(setting));
-    return ServerProcess.start('coredns', setting.port, [program() ?? 'coredns', '-conf', file]);
+    return ServerProcess.start('coredns', setting.port, [program.path, '-conf', file]);
   },
 };
-
-function program(): string | undefined {
-  const built = join(buildDirectory(), 'coredns');
-  return existsSync(built) ? built : findProgram('coredns');
-}
-
-function build(): void {
-  execFileSync('go', ['install', `github.com/coredns/coredns@${version}`], {
-    env: { ...process.env, GOBIN: buildDirectory(), GOFLAGS: '-trimpath' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: buildTimeoutMs,
-  });
-}
 
 function configuration(setting: PeerSetting): string {
   const { port, metricsPort, encrypted } = setting;
