@@ -115,11 +115,23 @@ export class UdpPool {
   #socketAt(place: number): PoolSocket {
     const known = this.#places.get(place);
     if (known !== undefined && !this.#isSpent(known) && !this.#isReplaceable()) return known;
+    let socket: PoolSocket;
+    try {
+      socket = this.#open();
+    } catch (error) {
+      return this.#anyOther(known, error);
+    }
     if (known !== undefined) this.#retire(place, known);
-    const socket = this.#open();
     this.#places.set(place, socket);
     this.#awaitEnd(place, socket);
     return socket;
+  }
+
+  /** @throws the reason why none can be opened, where there is none to go on with */
+  #anyOther(known: PoolSocket | undefined, reason: unknown): PoolSocket {
+    const other = known ?? this.#places.values().next().value;
+    if (other === undefined || other.isFull) throw reason;
+    return other;
   }
 
   #isReplaceable(): boolean {

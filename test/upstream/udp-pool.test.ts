@@ -221,6 +221,20 @@ describe('failures', () => {
     pool.stop();
   });
 
+  test('without another socket those that are there go on', async () => {
+    const calls = new AlteredCalls();
+    const { pool, send, told } = poolWith({ ...few, queriesPerSocketMax: 1 }, calls);
+    send(1);
+    calls.socket = () => -1;
+    calls.errorNumber = () => 24; // EMFILE
+    await nextTurn();
+    send(2);
+    await waitUntil(() => told.length === 2);
+    expect(told).toEqual(['message 1', 'message 2']);
+    expect(pool.socketsOpen).toBe(1);
+    pool.stop();
+  });
+
   test('a port that is taken is left to whom it belongs', async () => {
     const calls = new AlteredCalls();
     let binds = 0;
