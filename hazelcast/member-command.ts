@@ -48,6 +48,7 @@ const javaArguments: readonly string[] = [
   '-Dheimdall.member.cache.limit={cache-limit}',
   '-Dheimdall.member.cache.size={cache-size}',
   '-Dheimdall.member.cache.backups={cache-backups}',
+  '-Dheimdall.member.zone.aware={zone-aware}',
   '-Dheimdall.member.split.protection={split-protection}',
   '-Dheimdall.member.majority={majority}',
   '-Dheimdall.member.cp.members={cp-members}',

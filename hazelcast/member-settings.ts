@@ -81,6 +81,11 @@ export const memberSettings = {
   },
   'cache-size': { ...count, standard: '40', help: 'from where on entries are evicted' },
   'cache-backups': { ...count, standard: '1', help: 'copies of each entry on other members' },
+  'zone-aware': {
+    ...truth,
+    standard: 'false',
+    help: 'whether backups lie in another zone of Kubernetes; with one zone there would be none',
+  },
   'split-protection': {
     ...truth,
     standard: 'false',
