@@ -34,7 +34,7 @@ export interface UpperStages {
   readonly observe: Stage;
   /** What must not be asked ends here. */
   readonly admit: Stage;
-  /** Special-use names. */
+  /** Names of our own, special-use names. */
   readonly local: Stage;
   /** Names on lists. */
   readonly filter: Stage;

@@ -17,7 +17,6 @@ import { FlightStage } from '../flight/flight-stage.ts';
 import { HotPath } from '../listen/hot-path.ts';
 import { Responder } from '../listen/responder.ts';
 import { LocalStage } from '../local/local-stage.ts';
-import type { LocalOptions } from '../local/local-stage.ts';
 import type { Pipeline, UpperStages } from '../pipeline.ts';
 import { QueryCounters } from '../query/query-counters.ts';
 import { ArrivalCounters } from '../telemetry/arrival-counters.ts';
@@ -26,6 +25,8 @@ import type { Log } from '../telemetry/log.ts';
 import { ObserveStage } from '../telemetry/observe-stage.ts';
 import { QueryLog } from '../telemetry/query-log.ts';
 import { FilterLoading, optionsOf } from './filter-loading.ts';
+import { LocalLoading } from './local-loading.ts';
+import { localOptions } from './local-options.ts';
 
 export interface AnsweringDependencies {
   readonly clock: Clock;
@@ -51,6 +52,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly clientGuard: ClientGuard;
   readonly cache: AnswerCache;
   readonly filter: FilterLoading;
+  readonly localNames: LocalLoading;
   readonly flight: FlightStage;
   readonly queryLog: QueryLog;
   readonly hotPath: HotPath;
@@ -74,7 +76,15 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
     this.#local = new LocalStage(localOptions(config));
     const filter = new FilterStage(optionsOf(config.filter));
-    this.cache.setMarks(filter);
+    this.cache.setMarks({
+      needsStages: (name, answer) => filter.needsStages(name, answer) || this.#local.settles(name),
+    });
+    this.localNames = new LocalLoading(config, {
+      clock,
+      log,
+      stage: this.#local,
+      onChange: () => this.forgetLocalNames(),
+    });
     this.filter = new FilterLoading(config.filter, {
       clock,
       log,
@@ -109,8 +119,19 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#recall.setPolicy(recallPolicy(config));
     this.#recall.forgetFailures();
     this.#local.setOptions(localOptions(config));
+    this.localNames.reconfigure(config);
     this.responder.setOptions(replyOptions(config));
     this.#tuneHotPath(config);
+  }
+
+  /** Resolves when lists and hosts files are in force, so that no name slips through at the start. */
+  async startLists(): Promise<void> {
+    await Promise.all([this.filter.start(), this.localNames.start()]);
+  }
+
+  stopLists(): void {
+    this.filter.stop();
+    this.localNames.stop();
   }
 
   /** A route that changed may lead to other answers; what is answered here, see below. */
@@ -193,10 +214,6 @@ function changedSuffixes(before: Config['routes'], after: Config['routes']): Buf
     ...before.filter((route) => current?.includes(JSON.stringify(route)) !== true),
     ...after.filter((route) => old?.includes(JSON.stringify(route)) !== true),
   ].map(({ suffix }) => parseName(suffix));
-}
-
-function localOptions({ local, routes }: Config): LocalOptions {
-  return { ...local, routedSuffixes: routes.map(({ suffix }) => parseName(suffix)) };
 }
 
 function replyOptions({ listen }: Config): ConstructorParameters<typeof Responder>[3] {

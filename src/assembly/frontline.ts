@@ -85,7 +85,7 @@ export class OwnSockets implements Frontline {
 
   async open(): Promise<void> {
     const { config, resolver, clock, udp, log } = this.#parts;
-    await resolver.filter.start();
+    await resolver.startLists();
     const { hotPath, responder, arrivals: observer, clientGuard: gate } = resolver;
     const dependencies = { hotPath, responder, observer, gate, clock, log };
     this.#listeners = await Listeners.open(config, udp, dependencies);

@@ -30,6 +30,7 @@ import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import type { Frontline } from './frontline.ts';
 import { HottestNames } from './hottest-names.ts';
 import { ListFetches } from './list-fetches.ts';
+import { localRecords } from './local-options.ts';
 import { Resolver } from './resolver.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
@@ -146,7 +147,7 @@ export class Replica {
     this.#watcher.stop();
     this.#snapshots.stop();
     this.#lists.stop();
-    this.resolver.filter.stop();
+    this.resolver.stopLists();
     this.resolver.upstreams.stop();
     await this.#frontline.close();
     await this.#grid?.coordination.stop();
@@ -154,6 +155,7 @@ export class Replica {
   }
 
   #choose(config: Config): ChosenUpstreams {
+    localRecords(config); // what cannot be read is found before anything is taken over
     const chosen = chooseUpstreams(config, this.#dependencies.surroundings);
     for (const notice of chosen.notices) this.#dependencies.log.warn(notice);
     return chosen;

@@ -107,6 +107,15 @@ export class Resolver {
     return this.#answering.filter;
   }
 
+  /** See {@link Answering.startLists}. */
+  startLists(): Promise<void> {
+    return this.#answering.startLists();
+  }
+
+  stopLists(): void {
+    this.#answering.stopLists();
+  }
+
   get flight(): FlightStage {
     return this.#answering.flight;
   }

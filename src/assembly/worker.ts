@@ -69,7 +69,7 @@ export class Worker {
     const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.#answering;
     const dependencies = { hotPath, responder, observer, gate, clock, log };
     const { config, addresses } = this.#setup;
-    await this.#answering.filter.start();
+    await this.#answering.startLists();
     this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
   }
 
@@ -138,7 +138,7 @@ export class Worker {
     }
     await this.#emptySockets();
     await this.#listeners?.close();
-    this.#answering.filter.stop();
+    this.#answering.stopLists();
   }
 
   /**

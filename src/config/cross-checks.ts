@@ -134,6 +134,14 @@ function sourceConflicts({ lists, directory }: Config['filter']): Conflict[] {
   ];
 }
 
+function rewriteConflicts({ local }: Config): Conflict[] {
+  return local.rewrites.flatMap(({ to, addresses }, index) =>
+    (to === undefined) === (addresses.length === 0)
+      ? [{ path: ['local', 'rewrites', index], message: 'needs one of to and addresses' }]
+      : [],
+  );
+}
+
 /** Everything that each option allows and that does not fit together. */
 export function crossCheck(
   config: Config,
@@ -145,6 +153,7 @@ export function crossCheck(
     ...tokenConflicts(config),
     ...filterConflicts(config),
     ...certificateConflicts(config),
+    ...rewriteConflicts(config),
   ].map(({ path, message }) => ({
     ...locate(path),
     path: formatPath(path),

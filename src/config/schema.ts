@@ -6,6 +6,7 @@ import { clientsSchema } from './schema-clients.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
+import { localSchema } from './schema-local.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
 import { workers } from './schema-workers.ts';
 import { flag, integer, parsedText, share, size } from './values.ts';
@@ -105,23 +106,6 @@ const http = z.strictObject({
   }),
 });
 
-/** The switches of RFC 6761, 6303, 7686, 6762, 8375 and 9462. */
-const specialNames = z.strictObject({
-  localhost: flag('Answer localhost with the loopback addresses (RFC 6761).', true),
-  invalid: flag('Answer .invalid with NXDOMAIN (RFC 6761).', true),
-  test: flag('Answer .test with NXDOMAIN (RFC 6761).', true),
-  onion: flag('Answer .onion with NXDOMAIN (RFC 7686).', true),
-  local: flag('Answer .local with NXDOMAIN (RFC 6762).', true),
-  homeArpa: flag('Answer home.arpa as an empty zone (RFC 8375).', true),
-  privateReverse: flag('Answer reverse zones of private addresses as empty (RFC 6303).', true),
-  resolverArpa: flag('Answer resolver.arpa here instead of upstream (RFC 9462).', true),
-});
-
-const local = z.strictObject({
-  specialNames: specialNames.prefault({}),
-  minimalAny: flag('Answer queries for ANY with a minimal answer (RFC 8482).', true),
-});
-
 const logQueries = z.strictObject({
   enabled: flag('Log queries.', false),
   sampleShare: share('Share of queries that is logged.', 1),
@@ -170,7 +154,7 @@ export const configSchema = z.strictObject({
     .prefault([])
     .meta({ description: 'Domains that have resolvers of their own; the longest suffix wins.' }),
   cache: cacheSchema.prefault({}),
-  local: local.prefault({}),
+  local: localSchema.prefault({}),
   filter: filterSchema.prefault({}),
   grid: gridSchema.prefault({}),
   log: log.prefault({}),

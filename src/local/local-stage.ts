@@ -1,11 +1,16 @@
-import { recordType } from '../dns/codes.ts';
+import { extendedErrorCode, recordType, responseCode } from '../dns/codes.ts';
 import { firstLabel, formatName, labelCount, parentName } from '../dns/name.ts';
 import type { Question } from '../dns/question.ts';
+import { failure } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Next, Stage } from '../query/stage.ts';
 import { negativeOutcome, positiveOutcome } from '../query/local-answer.ts';
 import type { LocalOrigin } from '../query/local-answer.ts';
+import { aliasOutcome, dataOutcome } from '../query/local-data.ts';
+import { LocalNames } from './local-names.ts';
+import { Rewrites } from './rewrites.ts';
+import type { Rewrite } from './rewrites.ts';
 import { specialZones } from './special-names.ts';
 import type { SpecialNameSwitches, SpecialZone } from './special-names.ts';
 
@@ -18,6 +23,9 @@ export interface LocalOptions {
    * even where they lie in a special zone, as `cluster.local` lies in `local`.
    */
   readonly routedSuffixes: readonly Buffer[];
+  readonly rewrites: readonly Rewrite[];
+  /** How long clients may keep what a rewrite says. */
+  readonly ttlSeconds: number;
 }
 
 const loopbackV4 = Buffer.from([127, 0, 0, 1]);
@@ -27,33 +35,73 @@ const localTtlSeconds = 10_800;
 /** CPU and OS of the HINFO record that stands for "no answer to ANY" (RFC 8482 section 4.2). */
 const anyRefused = Buffer.from('\u0007RFC8482\u0000', 'latin1');
 
-/** What is answered here without asking anybody: special-use names, and ANY. */
+/** Aliases of our own that are followed before they are taken for a loop. */
+const aliasesMax = 8;
+
+/**
+ * What is answered here without asking anybody: names that were given records or
+ * another name, special-use names, and ANY.
+ */
 export class LocalStage implements Stage {
   readonly name = 'local';
   /** Wire name as latin1 -> the zone, or undefined for a suffix that is forwarded. */
   #zones: ReadonlyMap<string, SpecialZone | undefined> = new Map();
   #minimalAny = false;
+  #names = new LocalNames();
+  #rewrites = new Rewrites([]);
+  #ttlSeconds = 0;
 
   constructor(options: LocalOptions) {
     this.setOptions(options);
   }
 
-  setOptions({ specialNames, minimalAny, routedSuffixes }: LocalOptions): void {
+  setOptions(options: LocalOptions): void {
+    const { specialNames, minimalAny, routedSuffixes, rewrites, ttlSeconds } = options;
     const zones = new Map<string, SpecialZone | undefined>();
     for (const zone of specialZones(specialNames)) zones.set(zone.apex.toString('latin1'), zone);
     for (const suffix of routedSuffixes) zones.set(suffix.toString('latin1'), undefined);
     this.#zones = zones;
     this.#minimalAny = minimalAny;
+    this.#rewrites = new Rewrites(rewrites);
+    this.#ttlSeconds = ttlSeconds;
   }
 
-  /** Whether a name lies in a zone that is answered here. */
+  /** Takes over the names that have records here. */
+  setNames(names: LocalNames): void {
+    this.#names = names;
+  }
+
+  /** Whether a name is answered here, whatever its type. */
   settles(name: Buffer): boolean {
-    return this.#zoneOf(name) !== undefined;
+    if (this.#names.find(name) !== undefined) return true;
+    return this.#rewrites.find(name) !== undefined || this.#zoneOf(name) !== undefined;
   }
 
   handle(query: Query, next: Next): Promise<Outcome> {
+    return this.#settle(query, next, 0);
+  }
+
+  /** @param aliases of our own that led here */
+  #settle(query: Query, next: Next, aliases: number): Promise<Outcome> {
+    if (aliases > aliasesMax) return Promise.resolve(tooManyAliases());
+    const follow: Next = (target) => this.#settle(target, next, aliases + 1);
+    const own = this.#ownAnswer(query, follow);
+    if (own !== undefined) return own;
     const outcome = this.#answer(query.question);
     return outcome === undefined ? next(query) : Promise.resolve(outcome);
+  }
+
+  /** What was given to this name. */
+  #ownAnswer(query: Query, follow: Next): Promise<Outcome> | undefined {
+    const { name } = query.question;
+    const entry = this.#names.find(name);
+    if (entry !== undefined) {
+      return dataOutcome(query, entry.data, originOf('record', entry.ttlSeconds), follow);
+    }
+    const rewritten = this.#rewrites.find(name);
+    const origin = originOf('rewrite', this.#ttlSeconds);
+    if (rewritten?.kind === 'alias') return aliasOutcome(query, rewritten.target, origin, follow);
+    return rewritten && dataOutcome(query, rewritten.data, origin, follow);
   }
 
   #answer(question: Question): Outcome | undefined {
@@ -118,6 +166,11 @@ function anyOutcome(question: Question): Outcome {
   );
 }
 
-function originOf(detail: string): LocalOrigin {
-  return { layer: 'local', detail, ttlSeconds: localTtlSeconds, extendedErrors: [] };
+function tooManyAliases(): Outcome {
+  const text = `more than ${String(aliasesMax)} aliases of our own`;
+  return failure(responseCode.SERVFAIL, 'local', { code: extendedErrorCode.OTHER, text });
+}
+
+function originOf(detail: string, ttlSeconds = localTtlSeconds): LocalOrigin {
+  return { layer: 'local', detail, ttlSeconds, extendedErrors: [] };
 }

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
+import { MalformedAddress } from '../base/errors.ts';
+import { parseSuffix } from './addresses.ts';
+import { flag, integer, parsedText } from './values.ts';
+
+const domain = parsedText('a domain name, such as "nas.example"', parseSuffix);
+
+const address = parsedText('an IP address', (text) => {
+  const length = text.includes('%') ? 0 : writeAddress(text, new Uint8Array(addressLengthMax));
+  if (length === 0) throw new MalformedAddress(`"${text}" is no IP address`);
+  return text;
+});
+
+/** The switches of RFC 6761, 6303, 7686, 6762, 8375 and 9462. */
+const specialNames = z.strictObject({
+  localhost: flag('Answer localhost with the loopback addresses (RFC 6761).', true),
+  invalid: flag('Answer .invalid with NXDOMAIN (RFC 6761).', true),
+  test: flag('Answer .test with NXDOMAIN (RFC 6761).', true),
+  onion: flag('Answer .onion with NXDOMAIN (RFC 7686).', true),
+  local: flag('Answer .local with NXDOMAIN (RFC 6762).', true),
+  homeArpa: flag('Answer home.arpa as an empty zone (RFC 8375).', true),
+  privateReverse: flag('Answer reverse zones of private addresses as empty (RFC 6303).', true),
+  resolverArpa: flag('Answer resolver.arpa here instead of upstream (RFC 9462).', true),
+});
+
+const rewrite = z.strictObject({
+  name: domain.meta({ description: 'The name that is asked for.' }),
+  match: z.enum(['exact', 'suffix']).default('exact').meta({
+    description: 'This name alone, or all names below it as well.',
+  }),
+  to: domain.exactOptional().meta({
+    description: 'The name that it stands for; what stands in front of a suffix stays in front.',
+  }),
+  addresses: z.array(address).prefault([]).meta({
+    description: 'The addresses that it has, where it stands for no other name.',
+  }),
+});
+
+/** What is answered without asking anybody. */
+export const localSchema = z.strictObject({
+  records: z.array(z.string().min(1).max(4096)).max(10_000).prefault([]).meta({
+    description:
+      'Records in presentation form: name, TTL where it matters, type, data; the name has these alone. Generic data (RFC 3597) is for other types.',
+  }),
+  hostsFiles: z.array(z.string().min(1)).max(64).prefault([]).meta({
+    description:
+      'Files of addresses with their names, as hosts(5) has them; answered in reverse too.',
+  }),
+  rewrites: z.array(rewrite).max(1000).prefault([]).meta({
+    description: 'Names that stand for other names, or for addresses.',
+  }),
+  ttlSeconds: integer('How long clients may keep what is said here, where no record says it.', {
+    min: 0,
+    max: 604_800,
+    fallback: 300,
+  }),
+  reloadIntervalMs: integer('How often the hosts files are looked at for changes; 0 is never.', {
+    min: 0,
+    max: 86_400_000,
+    fallback: 30_000,
+  }),
+  specialNames: specialNames.prefault({}),
+  minimalAny: flag('Answer queries for ANY with a minimal answer (RFC 8482).', true),
+});
