@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { ChurningMap } from '../base/churning-map.ts';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
@@ -17,6 +18,7 @@ export interface AskOptions {
 }
 
 interface Pending {
+  readonly number: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly askedAtMs: number;
 }
@@ -36,7 +38,7 @@ export class AskPrimaryStage implements Stage {
   readonly #writer: FrameWriter;
   readonly #sweep: Timer;
   /** In the order in which they were asked. */
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new ChurningMap<number, Pending>();
   #options: AskOptions;
   #number = 0;
   #isGone = false;
@@ -69,7 +71,7 @@ export class AskPrimaryStage implements Stage {
     this.#number = (number + 1) % numbersMax;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const askedAtMs = this.#clock.nowMs();
-    this.#pending.set(number, { resolve, askedAtMs });
+    this.#pending.set(number, { number, resolve, askedAtMs });
     this.#writer.write(encodeAsk({ number, purpose, waitedMs: askedAtMs - receivedAtMs, key }));
     return promise;
   }
@@ -85,7 +87,7 @@ export class AskPrimaryStage implements Stage {
 
   #giveUpLate(): void {
     const askedBeforeMs = this.#clock.nowMs() - this.#options.deadlineMs;
-    for (const [number, { askedAtMs }] of this.#pending) {
+    for (const { number, askedAtMs } of this.#pending.values()) {
       if (askedAtMs > askedBeforeMs) return;
       this.#settle(number, primaryLate);
     }
@@ -94,7 +96,7 @@ export class AskPrimaryStage implements Stage {
   #abandon(): void {
     this.#isGone = true;
     this.#sweep.cancel();
-    for (const number of this.#pending.keys()) this.#settle(number, primaryGone);
+    for (const { number } of this.#pending.values()) this.#settle(number, primaryGone);
   }
 
   #settle(number: number, outcome: Outcome): void {

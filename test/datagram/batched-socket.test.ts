@@ -286,10 +286,12 @@ describe('closing', () => {
   });
 });
 
-/** The answer to what is asked last, whatever is still under way. */
+/** The answer to what is asked last, whatever is still under way; asked again, for UDP may lose it. */
 async function waitForEcho(asking: UdpClient): Promise<Buffer> {
-  asking.send(Buffer.from('last'));
-  return waitFor('the last', () => asking.received.find((octets) => octets.toString() === 'last'));
+  return waitFor('the last', () => {
+    asking.send(Buffer.from('last'));
+    return asking.received.find((octets) => octets.toString() === 'last');
+  });
 }
 
 describe('fairness and defects', () => {
