@@ -36,8 +36,12 @@ export interface UpperStages {
   readonly admit: Stage;
   /** Names of our own, special-use names. */
   readonly local: Stage;
+  /** Types and addresses that are kept from everybody. */
+  readonly screen: Stage;
   /** Names on lists. */
   readonly filter: Stage;
+  /** IPv6 addresses for names that have none. */
+  readonly dns64: Stage;
   /** L1: fresh, stale, or the memory of a failure. */
   readonly recall: Stage;
   /** One fetch per question in this process. */
@@ -71,10 +75,10 @@ export interface WholePipeline extends Pipeline {
 }
 
 export function buildPipeline(stages: Stages): WholePipeline {
-  const { observe, admit, local, filter, recall, flight, keep } = stages;
+  const { observe, admit, local, screen, filter, dns64, recall, flight, keep } = stages;
   const { sharedCache, lease, forward } = stages;
   const fetch = chainStages([flight, keep, sharedCache, lease], endOf(forward));
-  const resolve = chainStages([observe, admit, local, filter, recall], fetch);
+  const resolve = chainStages([observe, admit, local, screen, filter, dns64, recall], fetch);
   const ask = chainStages([admit, recall], fetch);
   return { resolve, fetch, ask };
 }
@@ -83,9 +87,12 @@ export function buildPipeline(stages: Stages): WholePipeline {
 export function buildWorkerPipeline(
   stages: UpperStages & { readonly askPrimary: Stage },
 ): Pipeline {
-  const { observe, admit, local, filter, recall, flight, keep, askPrimary } = stages;
+  const { observe, admit, local, screen, filter, dns64, recall, flight, keep, askPrimary } = stages;
   const fetch = chainStages([flight, keep], endOf(askPrimary));
-  return { resolve: chainStages([observe, admit, local, filter, recall], fetch), fetch };
+  return {
+    resolve: chainStages([observe, admit, local, screen, filter, dns64, recall], fetch),
+    fetch,
+  };
 }
 
 function endOf(last: Stage): Next {

@@ -8,10 +8,12 @@ import { AnswerStore } from '../cache/answer-store.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import { FailureCache } from '../cache/failure-cache.ts';
 import { KeepStage } from '../cache/keep-stage.ts';
+import { Dns64Stage } from '../local/dns64-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
 import type { Config } from '../config/schema.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
+import { ScreenStage } from '../filter/screen-stage.ts';
 import { FilterStage } from '../filter/filter-stage.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
 import { HotPath } from '../listen/hot-path.ts';
@@ -26,7 +28,8 @@ import { ObserveStage } from '../telemetry/observe-stage.ts';
 import { QueryLog } from '../telemetry/query-log.ts';
 import { FilterLoading, optionsOf } from './filter-loading.ts';
 import { LocalLoading } from './local-loading.ts';
-import { localOptions } from './local-options.ts';
+import { dns64Options, localOptions } from './local-options.ts';
+import { screenOptions } from './screen-options.ts';
 
 export interface AnsweringDependencies {
   readonly clock: Clock;
@@ -61,6 +64,8 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly #failures: FailureCache;
   readonly #recall: RecallStage;
   readonly #local: LocalStage;
+  readonly #screen: ScreenStage;
+  readonly #dns64: Dns64Stage;
   readonly #prefetcher: Prefetcher;
 
   constructor(config: Config, dependencies: AnsweringDependencies, joinStages: JoinStages<Joined>) {
@@ -75,15 +80,22 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#failures = new FailureCache(config.cache);
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
     this.#local = new LocalStage(localOptions(config));
+    this.#screen = new ScreenStage(screenOptions(config));
+    this.#dns64 = new Dns64Stage(dns64Options(config));
     const filter = new FilterStage(optionsOf(config.filter));
     this.cache.setMarks({
-      needsStages: (name, answer) => filter.needsStages(name, answer) || this.#local.settles(name),
+      needsStages: (name, answer) =>
+        this.#local.settles(name) ||
+        [filter, this.#screen, this.#dns64].some((stage) => stage.needsStages(name, answer)),
     });
     this.localNames = new LocalLoading(config, {
       clock,
       log,
       stage: this.#local,
-      onChange: () => this.forgetLocalNames(),
+      onChange: () => {
+        this.forgetLocalNames();
+        void this.filter.remark(); // never rejects
+      },
     });
     this.filter = new FilterLoading(config.filter, {
       clock,
@@ -91,13 +103,16 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       stage: filter,
       cache: this.cache,
       seed: seedFrom(random),
+      screened: () => this.#screen.screened,
     });
     this.flight = new FlightStage(config.listen.queriesInFlightMax);
     this.pipeline = joinStages({
       observe: this.#observeStage(clock, log),
       admit: new AdmitStage(probes),
       local: this.#local,
+      screen: this.#screen,
       filter,
+      dns64: this.#dns64,
       recall: this.#recall,
       flight: this.flight,
       keep: new KeepStage(this.cache, this.#failures, clock),
@@ -112,6 +127,8 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   /** Takes over what may change while running; entries stay, see {@link forgetOutdated}. */
   setOptions(config: Config): void {
     this.clientGuard.setPolicy(config.clients);
+    this.#screen.setOptions(screenOptions(config));
+    this.#dns64.setOptions(dns64Options(config));
     void this.filter.reconfigure(config.filter); // never rejects; the lists in use hold until then
     this.queryLog.configure(config.log.queries);
     this.cache.setPrefetch(config.cache.prefetch);

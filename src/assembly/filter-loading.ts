@@ -9,7 +9,7 @@ import type { ListReport, ListSource } from '../filter/filter-lists.ts';
 import type { FilterStage } from '../filter/filter-stage.ts';
 import type { FilterOptions } from '../filter/filter-stage.ts';
 import { copyPath } from '../filter/list-copies.ts';
-import type { FilterFigures } from '../telemetry/figures.ts';
+import type { FilterFigures, Totals } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
 
@@ -21,6 +21,8 @@ export interface FilterLoadingDependencies {
   readonly log: Log;
   readonly stage: FilterStage;
   readonly cache: AnswerCache;
+  /** Queries that were answered by type or address, by reason. */
+  readonly screened: () => Totals;
   /** 32 bits of chance. */
   readonly seed: number;
 }
@@ -56,6 +58,7 @@ export class FilterLoading {
       skipped: Object.fromEntries(this.#reports.map(({ name, skipped }) => [name, skipped])),
       loads: Object.fromEntries(this.#loads.results.entries()),
       lastSuccessWallMs: this.#loads.lastSuccessWallMs,
+      screened: this.#dependencies.screened(),
       fetches: [], // told by who fetches
     };
   }
@@ -114,7 +117,7 @@ export class FilterLoading {
       else this.#loads.succeeded();
       for (const { name, rules, skipped } of reports)
         log.info('list read', { list: name, rules, skipped });
-      await this.#remark();
+      await this.remark();
     } catch (error) {
       this.#loads.failed();
       log.error('lists were not read', { error: describeError(error) });
@@ -122,7 +125,7 @@ export class FilterLoading {
   }
 
   /** The hot path must not serve what a list is about now; what is about to be stored is marked anyway. */
-  async #remark(): Promise<void> {
+  async remark(): Promise<void> {
     const { cache, clock } = this.#dependencies;
     for (const _ of cache.remark(entriesPerSlice)) await sleep(clock, 0);
   }

@@ -1,4 +1,5 @@
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
+import { parseNetwork } from '../base/network.ts';
 import { ConfigInvalid, describeError, HeimdallError } from '../base/errors.ts';
 import type { ConfigProblem } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
@@ -6,6 +7,7 @@ import { recordType } from '../dns/codes.ts';
 import { parseName } from '../dns/name.ts';
 import { parseRecord } from '../dns/record-text.ts';
 import type { WrittenRecord } from '../dns/record-text.ts';
+import type { Dns64Options } from '../local/dns64-stage.ts';
 import type { LocalOptions } from '../local/local-stage.ts';
 import type { Rewrite } from '../local/rewrites.ts';
 import type { LocalRdata } from '../query/local-answer.ts';
@@ -18,6 +20,10 @@ export function localOptions({ local, routes }: Config): LocalOptions {
     rewrites: local.rewrites.map(rewriteOf),
     routedSuffixes: routes.map(({ suffix }) => parseName(suffix)),
   };
+}
+
+export function dns64Options({ local }: Config): Dns64Options {
+  return { enabled: local.dns64.enabled, prefix: parseNetwork(local.dns64.prefix) };
 }
 
 /**

@@ -32,6 +32,7 @@ import { HottestNames } from './hottest-names.ts';
 import { ListFetches } from './list-fetches.ts';
 import { localRecords } from './local-options.ts';
 import { Resolver } from './resolver.ts';
+import { screenOptions } from './screen-options.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
 import { chooseUpstreams } from './upstream-options.ts';
@@ -156,6 +157,7 @@ export class Replica {
 
   #choose(config: Config): ChosenUpstreams {
     localRecords(config); // what cannot be read is found before anything is taken over
+    screenOptions(config);
     const chosen = chooseUpstreams(config, this.#dependencies.surroundings);
     for (const notice of chosen.notices) this.#dependencies.log.warn(notice);
     return chosen;

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { localRecords } from '../assembly/local-options.ts';
+import { screenOptions } from '../assembly/screen-options.ts';
 import { ConfigInvalid } from '../base/errors.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { type CommandContext, type CommandIo, printJson, printLines } from './command.ts';
@@ -23,6 +24,7 @@ export function checkConfig(source: ConfigSource, json: boolean, io: CommandIo):
   try {
     const { config, warnings, file } = loadConfig(source);
     localRecords(config);
+    screenOptions(config);
     if (json) printJson(io, { valid: true, problems: [], warnings });
     else printLines(io, [...warnings, `${file ?? 'the configuration'}: no problems`]);
     return exitCode.ok;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import { MalformedAddress } from '../base/errors.ts';
 import { parseNetwork } from '../base/network.ts';
+import { parseSuffix } from './addresses.ts';
 import { flag, integer, parsedText, size } from './values.ts';
 
 const name = z
@@ -66,6 +67,15 @@ const group = z.strictObject({
   lists: z.array(name).meta({ description: 'The lists that hold for it.' }),
 });
 
+const rebinding = z.strictObject({
+  enabled: flag('Answer NODATA where a name of the public leads to a private address.', false),
+  exceptions: z
+    .array(parsedText('a domain name, such as "corp.example"', parseSuffix))
+    .max(1000)
+    .prefault([])
+    .meta({ description: 'Suffixes whose names may, beside those of routes.' }),
+});
+
 /** Which names are answered here because they are on a list. */
 export const filterSchema = z.strictObject({
   lists: z.array(list).max(16).prefault([]).meta({
@@ -74,6 +84,17 @@ export const filterSchema = z.strictObject({
   groups: z.array(group).max(1000).prefault([]).meta({
     description: 'Clients for whom other lists hold than for the rest.',
   }),
+  types: z
+    .array(z.string().regex(/^[A-Za-z0-9-]{1,20}$/))
+    .max(256)
+    .prefault([])
+    .meta({
+      description: 'Types of queries that nobody is answered, such as ANY or TYPE65280.',
+    }),
+  typesAnswer: z.enum(['nodata', 'refused', 'drop']).default('nodata').meta({
+    description: 'What becomes of queries of these types.',
+  }),
+  rebinding: rebinding.prefault({}),
   ttlSeconds: integer('How long clients may keep the answer to a blocked name.', {
     min: 0,
     max: 86_400,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import { MalformedAddress } from '../base/errors.ts';
+import { parseNetwork } from '../base/network.ts';
 import { parseSuffix } from './addresses.ts';
 import { flag, integer, parsedText } from './values.ts';
 
@@ -22,6 +23,19 @@ const specialNames = z.strictObject({
   homeArpa: flag('Answer home.arpa as an empty zone (RFC 8375).', true),
   privateReverse: flag('Answer reverse zones of private addresses as empty (RFC 6303).', true),
   resolverArpa: flag('Answer resolver.arpa here instead of upstream (RFC 9462).', true),
+});
+
+const dns64 = z.strictObject({
+  enabled: flag('Give names without IPv6 addresses those of a NAT64 (RFC 6147).', false),
+  prefix: parsedText('an IPv6 network of 32, 40, 48, 56, 64 or 96 bits', (text) => {
+    const { octets, prefixLength } = parseNetwork(text);
+    if (octets.length !== 16 || ![32, 40, 48, 56, 64, 96].includes(prefixLength)) {
+      throw new MalformedAddress(`"${text}" is no prefix of RFC 6052`);
+    }
+    return text.toLowerCase();
+  })
+    .prefault('64:ff9b::/96')
+    .meta({ description: 'The prefix of the NAT64 (RFC 6052).' }),
 });
 
 const rewrite = z.strictObject({
@@ -60,6 +74,7 @@ export const localSchema = z.strictObject({
     max: 86_400_000,
     fallback: 30_000,
   }),
+  dns64: dns64.prefault({}),
   specialNames: specialNames.prefault({}),
   minimalAny: flag('Answer queries for ANY with a minimal answer (RFC 8482).', true),
 });

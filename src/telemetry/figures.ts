@@ -53,6 +53,8 @@ export interface FilterFigures {
   readonly blocked: Totals;
   /** Rules by list. */
   readonly rules: Totals;
+  /** Queries answered for their type or the address in the answer, by reason. */
+  readonly screened: Totals;
   /** Lines by list that hold no rule to follow. */
   readonly skipped: Totals;
   /** Different names of all lists. */

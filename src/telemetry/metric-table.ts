@@ -135,6 +135,10 @@ export const metricTable = {
   heimdall_certificate_expiry_timestamp_seconds: moment('When the certificate in use ends.'),
   heimdall_certificate_reloads_total: counter('Times that the certificate was replaced.', 'result'),
   heimdall_filter_blocked_total: counter('Queries that a list blocked.', 'list'),
+  heimdall_filter_screened_total: counter(
+    'Queries answered for their type, or for a private address in their answer.',
+    'reason',
+  ),
   heimdall_filter_rules: gauge('Rules taken from a list.', 'list'),
   heimdall_filter_skipped: gauge('Lines of a list that hold no rule to follow.', 'list'),
   heimdall_filter_names: gauge('Different names on all lists.'),

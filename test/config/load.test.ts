@@ -89,6 +89,7 @@ const textOf = new Map([
   ['grid.entryKeys', '[{id: 1, secret: sixteen-characters}]'],
   ['grid.replicaId', 'replica-1'],
   ['filter.lists', '[{name: ads, files: [/etc/ads]}]'],
+  ['filter.types', 'ANY,TYPE65280'],
   ['local.rewrites', '[{name: a.example, to: b.example}]'],
   ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
 ]);

@@ -128,6 +128,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       blocked: { ads: 3 },
       rules: { ads: 100 },
       skipped: { ads: 1 },
+      screened: { type: 1, private_address: 2 },
       names: 99,
       sizeBytes: 16_384,
       loads: { success: 1, failure: 0 },
