@@ -11,7 +11,7 @@ const seedCount = Number(process.env['SIMULATION_SEEDS'] ?? '150');
 /** One seed to look at alone. */
 const onlySeed = process.env['SIMULATION_SEED'];
 /** Seeds that found a defect once; they stay. */
-const formerFailures: readonly number[] = [190, 761];
+const formerFailures: readonly number[] = [190, 761, 1671, 2900];
 
 const seeds =
   onlySeed === undefined
@@ -94,7 +94,8 @@ async function simulate(seed: number): Promise<Run> {
 async function recovers(cluster: SimulatedCluster, violations: string[]): Promise<void> {
   mend(cluster);
   await cluster.clock.advance(15_000);
-  const name = 'n1000.example.com';
+  // With a long TTL: the replicas know the time of the grid to some tenths of a second only.
+  const name = 'n1017.example.com';
   for (const replica of cluster.replicas) {
     if (!replica.grid.coordination.caller.isConnected) {
       violations.push(`${replica.name} is not connected again`);
