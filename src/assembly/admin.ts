@@ -1,3 +1,4 @@
+import { RequestRefused } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { redact } from '../config/changes.ts';
 import type { ConfigWatcher } from '../config/watcher.ts';
@@ -53,6 +54,18 @@ export function adminActions(parts: AdminParts): AdminActions {
       return topNames(hottest.latest, watcher.current.config.http.topNames);
     },
     lookup: (name, type) => lookUp({ name, type }, resolver.resolve, clock),
+    filterPauses: () =>
+      resolver.pauses
+        .list()
+        .map(({ group = null, durationMs }) => ({ group, remainingMs: Math.ceil(durationMs) })),
+    pauseFilter: async (pause) => {
+      const groups = watcher.current.config.filter.groups.map(({ name }) => name);
+      if (pause.group !== undefined && !groups.includes(pause.group)) {
+        throw new RequestRefused(400, 'bad_request', `group must be one of ${groups.join(', ')}`);
+      }
+      resolver.pauseFilter(pause);
+      await frontline.pauseFilter(pause);
+    },
     flush: async (target) => resolver.flush(target) + (await frontline.flush(target)),
     setLog: async (change): Promise<LogState> => {
       const { level, queries } = change;

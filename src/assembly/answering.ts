@@ -14,6 +14,7 @@ import { RecallStage } from '../cache/recall-stage.ts';
 import type { Config } from '../config/schema.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
 import { ScreenStage } from '../filter/screen-stage.ts';
+import { FilterPauses } from '../filter/filter-pauses.ts';
 import { FilterStage } from '../filter/filter-stage.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
 import { HotPath } from '../listen/hot-path.ts';
@@ -55,6 +56,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly clientGuard: ClientGuard;
   readonly cache: AnswerCache;
   readonly filter: FilterLoading;
+  readonly pauses: FilterPauses;
   readonly localNames: LocalLoading;
   readonly flight: FlightStage;
   readonly queryLog: QueryLog;
@@ -80,9 +82,10 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#failures = new FailureCache(config.cache);
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
     this.#local = new LocalStage(localOptions(config));
+    this.pauses = new FilterPauses(clock);
     this.#screen = new ScreenStage(screenOptions(config));
     this.#dns64 = new Dns64Stage(dns64Options(config));
-    const filter = new FilterStage(optionsOf(config.filter));
+    const filter = new FilterStage(optionsOf(config.filter), this.pauses);
     this.cache.setMarks({
       needsStages: (name, answer) =>
         this.#local.settles(name) ||
@@ -104,6 +107,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       cache: this.cache,
       seed: seedFrom(random),
       screened: () => this.#screen.screened,
+      pauses: () => this.pauses.list().length,
     });
     this.flight = new FlightStage(config.listen.queriesInFlightMax);
     this.pipeline = joinStages({

@@ -23,6 +23,8 @@ export interface FilterLoadingDependencies {
   readonly cache: AnswerCache;
   /** Queries that were answered by type or address, by reason. */
   readonly screened: () => Totals;
+  /** How many pauses last. */
+  readonly pauses: () => number;
   /** 32 bits of chance. */
   readonly seed: number;
 }
@@ -58,6 +60,7 @@ export class FilterLoading {
       skipped: Object.fromEntries(this.#reports.map(({ name, skipped }) => [name, skipped])),
       loads: Object.fromEntries(this.#loads.results.entries()),
       lastSuccessWallMs: this.#loads.lastSuccessWallMs,
+      pauses: this.#dependencies.pauses(),
       screened: this.#dependencies.screened(),
       fetches: [], // told by who fetches
     };

@@ -3,6 +3,7 @@ import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import type { Config } from '../config/schema.ts';
+import type { FilterPause } from '../filter/filter-pauses.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
 import type { CacheFigures, CertificateFigures, Totals } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -41,6 +42,8 @@ export interface Frontline {
   /** Forgets what the resolver has forgotten. @returns how many entries more */
   flush(flush: Flush): Promise<number>;
   setLog(change: LogChange): Promise<void>;
+  /** Pauses the filter as the resolver does. */
+  pauseFilter(pause: FilterPause): Promise<void>;
   /** Reads the lists of the filter again where they have changed. */
   refreshLists(): Promise<void>;
   /** @param own those of the resolver */
@@ -116,6 +119,10 @@ export class OwnSockets implements Frontline {
 
   setLog(): Promise<void> {
     return Promise.resolve();
+  }
+
+  pauseFilter(): Promise<void> {
+    return Promise.resolve(); // the resolver has done it
   }
 
   refreshLists(): Promise<void> {

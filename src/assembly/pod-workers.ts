@@ -9,6 +9,7 @@ import type { WorkerSetup } from '../pod/control.ts';
 import { WorkerPool } from '../pod/worker-pool.ts';
 import { WorkerProcess } from '../pod/worker-process.ts';
 import type { SlotObserver } from '../pod/worker-slot.ts';
+import type { FilterPause } from '../filter/filter-pauses.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
 import type { CacheFigures, Totals } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -64,6 +65,7 @@ export class PodWorkers implements Frontline {
       processPage: (own) => this.#totals.processPage(own),
     };
     parts.resolver.onFlush((flush) => void this.flush(flush)); // of another replica
+    parts.resolver.onPause((pause) => void this.pauseFilter(pause)); // the same
   }
 
   get addresses(): readonly SocketAddress[] {
@@ -138,6 +140,10 @@ export class PodWorkers implements Frontline {
     await this.#pool.orderAll({ name: 'log', change }, orderMsMax);
   }
 
+  async pauseFilter(pause: FilterPause): Promise<void> {
+    await this.#pool.orderAll({ name: 'pause', pause }, orderMsMax);
+  }
+
   async refreshLists(): Promise<void> {
     await this.#pool.orderAll({ name: 'lists' }, orderMsMax);
   }
@@ -166,6 +172,7 @@ export class PodWorkers implements Frontline {
         addresses: this.#addresses.clear,
         cacheBytes: cacheShares(this.#parts.config, count).worker,
         logLevel: log.level,
+        pauses: resolver.pauses.list(),
       },
       connect: (carrier) => {
         void new AsksOfWorker(carrier, {

@@ -8,6 +8,7 @@ import type { SharedCache } from '../cache/shared-cache.ts';
 import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
 import type { Config } from '../config/schema.ts';
 import type { FilterLoading } from './filter-loading.ts';
+import type { FilterPause, FilterPauses, PauseBulletins } from '../filter/filter-pauses.ts';
 import type { FlightStage } from '../flight/flight-stage.ts';
 import type { Lease } from '../flight/lease.ts';
 import { LeaseStage } from '../flight/lease-stage.ts';
@@ -35,7 +36,7 @@ export interface Coordination {
   readonly sharedCache: SharedCache;
   readonly lease: Lease;
   readonly healthBoard: HealthBoard;
-  readonly bulletins: Bulletins;
+  readonly bulletins: Bulletins & PauseBulletins;
 }
 
 export interface ResolverDependencies {
@@ -57,9 +58,10 @@ export class Resolver {
   readonly upstreamCounters: UpstreamCounters;
   readonly upstreams: Upstreams;
   readonly #answering: Answering<WholePipeline>;
-  readonly #bulletins: Bulletins;
+  readonly #bulletins: Bulletins & PauseBulletins;
   #config: Config;
   #onFlush: (flush: Flush) => void = () => undefined;
+  #onPause: (pause: FilterPause) => void = () => undefined;
 
   constructor(config: Config, upstreams: UpstreamOptions, dependencies: ResolverDependencies) {
     const { log, coordination, cacheBytes = config.cache.maxBytes } = dependencies;
@@ -81,6 +83,10 @@ export class Resolver {
         forward: this.upstreams.stage,
       }),
     );
+    coordination.bulletins.onPause((pause) => {
+      this.#answering.pauses.set(pause);
+      this.#onPause(pause);
+    });
     coordination.bulletins.onFlush((flush) => {
       this.#answering.forget(flush);
       this.#onFlush(flush);
@@ -162,6 +168,21 @@ export class Resolver {
   /** Calls `task` for each flush that another replica told of, after it was done here. */
   onFlush(task: (flush: Flush) => void): void {
     this.#onFlush = task;
+  }
+
+  get pauses(): FilterPauses {
+    return this.#answering.pauses;
+  }
+
+  /** Pauses the filter here and tells the other replicas. */
+  pauseFilter(pause: FilterPause): void {
+    this.#answering.pauses.set(pause);
+    this.#bulletins.publishPause(pause);
+  }
+
+  /** Calls `task` for each pause that another replica told of, after it holds here. */
+  onPause(task: (pause: FilterPause) => void): void {
+    this.#onPause = task;
   }
 
   /** See {@link Answering.forgetLocalNames}. */

@@ -1,5 +1,6 @@
 import { noBulletins } from '../cache/bulletins.ts';
 import { noSharedCache } from '../cache/shared-cache.ts';
+import { noPauseBulletins } from '../filter/filter-pauses.ts';
 import { noLease } from '../flight/lease.ts';
 import { NoHealthBoard } from '../upstream/health-board.ts';
 import type { Coordination } from './resolver.ts';
@@ -10,6 +11,6 @@ export function standalone(): Coordination {
     sharedCache: noSharedCache,
     lease: noLease,
     healthBoard: new NoHealthBoard(),
-    bulletins: noBulletins,
+    bulletins: { ...noBulletins, ...noPauseBulletins },
   };
 }

@@ -60,6 +60,7 @@ export class Worker {
       buildWorkerPipeline({ ...upper, askPrimary }),
     );
     this.#sources = this.#buildSources();
+    for (const pause of setup.pauses) this.#answering.pauses.set(pause);
     channel.onOrder((order) => this.#obey(order));
   }
 
@@ -100,6 +101,9 @@ export class Worker {
         return undefined;
       case 'drain':
         await this.#drain(order.graceMs, order.othersGoOn);
+        return undefined;
+      case 'pause':
+        this.#answering.pauses.set(order.pause);
         return undefined;
       case 'lists':
         void this.#answering.filter.refresh(); // never rejects, and takes as long as lists do

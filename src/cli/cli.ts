@@ -16,6 +16,7 @@ import { addConfigCheck } from './config-check.ts';
 import { addConfigSchema } from './config-schema.ts';
 import { addConfigShow } from './config-show.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
+import { addFilter } from './filter.ts';
 import { addHealthcheck } from './healthcheck.ts';
 import { addQuery } from './query.ts';
 import { addServe } from './serve.ts';
@@ -53,6 +54,7 @@ function program(context: CommandContext): Argv {
     addCache,
     addUpstreams,
     addCluster,
+    addFilter,
     addTop,
     addHealthcheck,
   ];

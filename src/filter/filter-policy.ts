@@ -1,6 +1,7 @@
 import { AddressSet } from '../base/address-set.ts';
 import { addressLengthMax, isMappedIPv4, writeAddress } from '../base/address-bytes.ts';
 import { parseNetwork } from '../base/network.ts';
+import type { FilterPauses } from './filter-pauses.ts';
 import type { ListFormat } from './list-parser.ts';
 import { exceptionShift } from './name-table.ts';
 
@@ -55,6 +56,7 @@ const pass: FilterVerdict = { kind: 'pass' };
 const allRules = (1 << exceptionShift) - 1;
 
 interface ReadyGroup {
+  readonly name: string;
   readonly clients: AddressSet;
   readonly lists: number;
 }
@@ -64,15 +66,18 @@ export class FilterPolicy {
   readonly #rules: readonly ListRule[];
   readonly #groups: readonly ReadyGroup[];
   readonly #others: number;
+  readonly #pauses: FilterPauses;
   /** Lists that let names through, as bits. */
   readonly #allowing: number;
   readonly #octets = new Uint8Array(addressLengthMax);
 
-  constructor({ lists, groups }: FilterRules) {
+  constructor({ lists, groups }: FilterRules, pauses: FilterPauses) {
+    this.#pauses = pauses;
     const maskOf = (names: readonly string[]): number =>
       lists.reduce((mask, { name }, index) => mask | (names.includes(name) ? 1 << index : 0), 0);
     this.#rules = lists;
     this.#groups = groups.map((group) => ({
+      name: group.name,
       clients: new AddressSet(group.clients.map(parseNetwork)),
       lists: maskOf(group.lists),
     }));
@@ -85,7 +90,9 @@ export class FilterPolicy {
   /** What the lists in the mask of a {@link NameTable} mean for this client. */
   judge(mask: number, client: string): FilterVerdict {
     if (mask === 0) return pass;
-    const holding = this.#listsFor(client);
+    const group = this.#groupOf(client);
+    if (this.#pauses.isPaused(group?.name)) return pass;
+    const holding = group?.lists ?? this.#others;
     const rules = mask & allRules & holding;
     const exceptions = (mask >>> exceptionShift) & holding;
     if (exceptions !== 0 || (rules & this.#allowing) !== 0) return pass;
@@ -94,14 +101,11 @@ export class FilterPolicy {
     return rule === undefined ? pass : { kind: 'block', rule, list: first };
   }
 
-  #listsFor(client: string): number {
-    if (this.#groups.length === 0) return this.#others;
+  #groupOf(client: string): ReadyGroup | undefined {
+    if (this.#groups.length === 0) return undefined;
     const length = writeAddress(client, this.#octets);
     const isMapped = length === 16 && isMappedIPv4(this.#octets, 0);
     const at = isMapped ? 12 : 0;
-    const group = this.#groups.find(({ clients }) =>
-      clients.has(this.#octets, at, isMapped ? 4 : length),
-    );
-    return group?.lists ?? this.#others;
+    return this.#groups.find(({ clients }) => clients.has(this.#octets, at, isMapped ? 4 : length));
   }
 }

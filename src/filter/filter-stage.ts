@@ -12,6 +12,7 @@ import type { Next, Stage } from '../query/stage.ts';
 import { dataOutcome } from '../query/local-data.ts';
 import type { LocalData } from '../query/local-data.ts';
 import type { LoadedLists } from './filter-lists.ts';
+import type { FilterPauses } from './filter-pauses.ts';
 import { FilterPolicy } from './filter-policy.ts';
 import type { FilterAnswer, FilterReason, FilterRules, ListRule } from './filter-policy.ts';
 import { NameTable } from './name-table.ts';
@@ -35,13 +36,15 @@ export class FilterStage implements Stage {
   readonly name = 'filter';
   /** Queries that each list blocked. */
   readonly blocked = new Map<string, number>();
+  readonly #pauses: FilterPauses;
   #table = new NameTable(0);
   #actions = new RuleActions();
   #policy: FilterPolicy;
   #ttlSeconds: number;
 
-  constructor(options: FilterOptions) {
-    this.#policy = new FilterPolicy(options);
+  constructor(options: FilterOptions, pauses: FilterPauses) {
+    this.#pauses = pauses;
+    this.#policy = new FilterPolicy(options, this.#pauses);
     this.#ttlSeconds = options.ttlSeconds;
   }
 
@@ -53,7 +56,7 @@ export class FilterStage implements Stage {
   replace({ table, actions }: LoadedLists, options: FilterOptions): void {
     this.#table = table;
     this.#actions = actions;
-    this.#policy = new FilterPolicy(options);
+    this.#policy = new FilterPolicy(options, this.#pauses);
     this.#ttlSeconds = options.ttlSeconds;
     const names = new Set(options.lists.map(({ name }) => name));
     for (const name of this.blocked.keys()) if (!names.has(name)) this.blocked.delete(name);

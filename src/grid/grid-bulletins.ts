@@ -1,5 +1,6 @@
 import { BoundedMap } from '../base/bounded-map.ts';
 import { MalformedName } from '../base/errors.ts';
+import type { FilterPause, PauseBulletins } from '../filter/filter-pauses.ts';
 import type { Bulletins, Flush } from '../cache/bulletins.ts';
 import { formatName, isAtOrBelow, parseName } from '../dns/name.ts';
 import type { GridCaller } from './grid-caller.ts';
@@ -27,15 +28,16 @@ const deadlineMs = 2000;
 const heardMax = 1000;
 
 /**
- * Flushes for all replicas: each is an entry in an IMap, heard by an entry listener at once, and
- * read again after a reconnect. Whoever publishes one also removes the answers and leases in the grid.
+ * Flushes, and pauses of the filter, for all replicas: each is an entry in an IMap, heard by an entry listener at once, and
+ * read again after a reconnect. Whoever publishes a flush also removes the answers and leases in the grid.
  */
-export class GridBulletins implements Bulletins {
+export class GridBulletins implements Bulletins, PauseBulletins {
   readonly mapName: string;
   readonly #options: BulletinsOptions;
   readonly #parts: BulletinsParts;
   readonly #heard = new BoundedMap<string, true>(heardMax);
   #apply: (flush: Flush) => void = () => undefined;
+  #applyPause: (pause: FilterPause) => void = () => undefined;
   #sent = 0;
 
   constructor(options: BulletinsOptions, parts: BulletinsParts) {
@@ -49,10 +51,22 @@ export class GridBulletins implements Bulletins {
   }
 
   publishFlush(flush: Flush): void {
+    void this.#removeAndTell(this.#nextKey(), flush);
+  }
+
+  onPause(apply: (pause: FilterPause) => void): void {
+    this.#applyPause = apply;
+  }
+
+  publishPause({ group, durationMs }: FilterPause): void {
+    void this.#tell(this.#nextKey(), { kind: 'pause', group, durationMs });
+  }
+
+  #nextKey(): string {
     this.#sent++;
     const key = `${this.#options.replicaId}/${String(this.#sent)}`;
     this.#heard.set(key, true);
-    void this.#publish(key, flush);
+    return key;
   }
 
   /** Hears the others from now on. */
@@ -78,8 +92,7 @@ export class GridBulletins implements Bulletins {
   }
 
   /** The grid first, then the others: they must not fetch from it what is about to go. */
-  async #publish(key: string, flush: Flush): Promise<void> {
-    const value = sealJson(this.#parts.seal, `${this.mapName}/${key}`, flushAsJson(flush));
+  async #removeAndTell(key: string, flush: Flush): Promise<void> {
     for (const name of ['cache', 'leases']) {
       await this.#parts.caller.call({
         operation: 'flush',
@@ -87,6 +100,11 @@ export class GridBulletins implements Bulletins {
         run: async (session) => removeFrom(await session.map(this.#mapOf(name)), flush),
       });
     }
+    await this.#tell(key, flushAsJson(flush));
+  }
+
+  async #tell(key: string, bulletin: unknown): Promise<void> {
+    const value = sealJson(this.#parts.seal, `${this.mapName}/${key}`, bulletin);
     const told = await this.#parts.caller.call({
       operation: 'bulletin',
       key,
@@ -106,13 +124,14 @@ export class GridBulletins implements Bulletins {
     if (this.#heard.get(key) === true) return;
     this.#heard.set(key, true);
     const opened = openJson(this.#parts.seal, `${this.mapName}/${key}`, sealed);
-    const flush = typeof opened === 'string' ? opened : flushFromJson(opened.value);
-    if (typeof flush === 'string') {
-      this.#parts.figures.dropped[flush]++;
+    const told = typeof opened === 'string' ? opened : bulletinFromJson(opened.value);
+    if (typeof told === 'string') {
+      this.#parts.figures.dropped[told]++;
       return;
     }
     this.#parts.figures.bulletinsHeard++;
-    this.#apply(flush);
+    if ('durationMs' in told) this.#applyPause(told);
+    else this.#apply(told);
   }
 }
 
@@ -139,6 +158,14 @@ function flushAsJson(flush: Flush): unknown {
   if (flush.kind === 'all') return { kind: 'all' };
   const name = flush.kind === 'name' ? flush.name : flush.suffix;
   return { kind: flush.kind, name: formatName(name) };
+}
+
+function bulletinFromJson(value: unknown): Flush | FilterPause | 'malformed' {
+  const { kind, group, durationMs } = asRecord(value);
+  if (kind !== 'pause') return flushFromJson(value);
+  if (group !== undefined && typeof group !== 'string') return 'malformed';
+  if (typeof durationMs !== 'number' || !(durationMs >= 0)) return 'malformed';
+  return { group, durationMs };
 }
 
 function flushFromJson(value: unknown): Flush | 'malformed' {

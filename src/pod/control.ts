@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../base/address.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import type { Config } from '../config/schema.ts';
+import type { FilterPause } from '../filter/filter-pauses.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
 import type { WorkerFigures } from '../telemetry/worker-figures.ts';
 
@@ -18,6 +19,8 @@ export interface WorkerSetup {
   /** Memory for its answers. */
   readonly cacheBytes: number;
   readonly logLevel: LogChange['level'];
+  /** Pauses of the filter that last. */
+  readonly pauses: readonly FilterPause[];
 }
 
 /** What the primary asks of a worker; each is acknowledged. */
@@ -25,6 +28,7 @@ export type WorkerOrder =
   | { readonly name: 'flush'; readonly flush: FlushText }
   | { readonly name: 'reconfigure'; readonly config: Config }
   | { readonly name: 'log'; readonly change: LogChange }
+  | { readonly name: 'pause'; readonly pause: FilterPause }
   /** Read the lists of the filter again where they have changed. */
   | { readonly name: 'lists' }
   | { readonly name: 'figures' }

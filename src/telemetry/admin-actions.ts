@@ -69,6 +69,13 @@ export interface LogState {
   readonly queries: QueryLogOptions;
 }
 
+/** That lists hold for nobody, or not for the clients of a group. */
+export interface PauseView {
+  /** Null: all clients. */
+  readonly group: string | null;
+  readonly remainingMs: number;
+}
+
 /** Port: what the admin API can ask of the process. Implemented where it is put together. */
 export interface AdminActions {
   version(): BuildFigures;
@@ -88,6 +95,12 @@ export interface AdminActions {
   topNames(): Promise<readonly TopName[]>;
   /** Asks as a client would, and tells where the answer came from; counted as a query. */
   lookup(name: Buffer, type: number): Promise<LookupReport>;
+  filterPauses(): readonly PauseView[];
+  /** Everywhere: in workers, and in the other replicas. @throws {RequestRefused} for an unknown group */
+  pauseFilter(pause: {
+    readonly group: string | undefined;
+    readonly durationMs: number;
+  }): Promise<void>;
   /** @returns how many entries were forgotten */
   flush(target: FlushTarget): number | Promise<number>;
   setLog(change: LogChange): LogState | Promise<LogState>;

@@ -69,6 +69,22 @@ export function readLookup(body: unknown): { readonly name: Buffer; readonly typ
   return { name: nameOf(fields['name'], 'name'), type };
 }
 
+/** A week: who wants it longer changes the configuration. */
+const pauseSecondsMax = 604_800;
+
+/** @throws {RequestRefused} 400 */
+export function readPause(body: unknown): {
+  readonly group: string | undefined;
+  readonly durationMs: number;
+} {
+  const { group, seconds } = fieldsOf(body, 'the body', ['group', 'seconds']);
+  if (group !== undefined && typeof group !== 'string') throw bad('group must be a name');
+  if (typeof seconds !== 'number' || !(seconds >= 0 && seconds <= pauseSecondsMax)) {
+    throw bad(`seconds must be a number from 0 to ${String(pauseSecondsMax)}`);
+  }
+  return { group, durationMs: seconds * 1000 };
+}
+
 /** @throws {RequestRefused} 400 */
 export function readLogChange(body: unknown): LogChange {
   const fields = fieldsOf(body, 'the body', ['level', 'queries']);

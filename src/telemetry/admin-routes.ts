@@ -1,6 +1,12 @@
 import { RequestRefused } from '../base/errors.ts';
 import type { AdminActions } from './admin-actions.ts';
-import { readEntriesQuery, readFlush, readLogChange, readLookup } from './admin-requests.ts';
+import {
+  readEntriesQuery,
+  readFlush,
+  readLogChange,
+  readLookup,
+  readPause,
+} from './admin-requests.ts';
 import { jsonReply } from './http-reply.ts';
 import type { HttpHandler, HttpRoute } from './http-route.ts';
 
@@ -29,6 +35,13 @@ export function adminRoutes(actions: AdminActions): HttpRoute[] {
     }),
     admin('/api/v1/cache/flush', {
       POST: async ({ body }) => jsonReply(200, { flushed: await actions.flush(readFlush(body)) }),
+    }),
+    admin('/api/v1/filter/pauses', {
+      GET: () => jsonReply(200, { pauses: actions.filterPauses() }),
+      PUT: async ({ body }) => {
+        await actions.pauseFilter(readPause(body));
+        return jsonReply(200, { pauses: actions.filterPauses() });
+      },
     }),
     admin('/api/v1/log', {
       PUT: async ({ body }) => jsonReply(200, await actions.setLog(readLogChange(body))),

@@ -53,6 +53,8 @@ export interface FilterFigures {
   readonly blocked: Totals;
   /** Rules by list. */
   readonly rules: Totals;
+  /** For how many groups lists do not hold now; all clients are one. */
+  readonly pauses: number;
   /** Queries answered for their type or the address in the answer, by reason. */
   readonly screened: Totals;
   /** Lines by list that hold no rule to follow. */

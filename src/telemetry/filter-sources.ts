@@ -6,6 +6,7 @@ import type { SourcesOf } from './sample.ts';
 export function filterSources(filter: () => FilterFigures): SourcesOf<'heimdall_filter_'> {
   return {
     heimdall_filter_blocked_total: () => byLabel('list', Object.entries(filter().blocked)),
+    heimdall_filter_pauses: () => plain(filter().pauses),
     heimdall_filter_screened_total: () => byLabel('reason', Object.entries(filter().screened)),
     heimdall_filter_rules: () => byLabel('list', Object.entries(filter().rules)),
     heimdall_filter_skipped: () => byLabel('list', Object.entries(filter().skipped)),

@@ -135,6 +135,7 @@ export const metricTable = {
   heimdall_certificate_expiry_timestamp_seconds: moment('When the certificate in use ends.'),
   heimdall_certificate_reloads_total: counter('Times that the certificate was replaced.', 'result'),
   heimdall_filter_blocked_total: counter('Queries that a list blocked.', 'list'),
+  heimdall_filter_pauses: gauge('Groups for whom lists do not hold now; all clients are one.'),
   heimdall_filter_screened_total: counter(
     'Queries answered for their type, or for a private address in their answer.',
     'reason',

@@ -33,6 +33,7 @@ const likeEverywhere = [
   'heimdall_filter_rules',
   'heimdall_filter_skipped',
   'heimdall_filter_names',
+  'heimdall_filter_pauses',
   'heimdall_filter_last_success',
   'heimdall_certificate_expiry',
 ];

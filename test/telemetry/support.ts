@@ -128,6 +128,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       blocked: { ads: 3 },
       rules: { ads: 100 },
       skipped: { ads: 1 },
+      pauses: 0,
       screened: { type: 1, private_address: 2 },
       names: 99,
       sizeBytes: 16_384,
@@ -210,6 +211,15 @@ export class RecordingActions implements AdminActions {
       records: ['www.example. 300 IN A 192.0.2.1'],
       durationMs: 0.5,
     });
+  }
+
+  filterPauses(): ReturnType<AdminActions['filterPauses']> {
+    return [{ group: null, remainingMs: 1000 }];
+  }
+
+  pauseFilter(pause: Parameters<AdminActions['pauseFilter']>[0]): Promise<void> {
+    this.calls.push(pause);
+    return Promise.resolve();
   }
 
   flush(target: Parameters<AdminActions['flush']>[0]): number {
