@@ -9,11 +9,15 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { projectRoot } from '../support/source-files.ts';
 
-/** Everything is kept here, keyed by version, and fetched once for a machine; git ignores it. */
-const home = join(projectRoot, 'var/tools');
+/** What is fetched or built once for a machine is kept here, keyed by version. */
+export const cacheHome = join(
+  process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
+  'heimdall',
+);
+const home = join(cacheHome, 'tools');
 /** Building kustomize takes half a minute on two cores, the control plane six minutes. */
 const fetchTimeoutMs = 1_800_000;
 

@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { UdpClient } from '../support/dns-clients.ts';
 import { memberStartMs, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
 import { encodeQuery } from '../support/messages.ts';
-import { ReplicaProcess } from '../support/processes.ts';
+import { installed, ReplicaProcess } from '../support/processes.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import {
@@ -101,6 +102,19 @@ describe('a real Prometheus that scrapes a replica and a member', () => {
       return states.length === rules().length && states.every(({ health }) => health === 'ok');
     });
     for (const { expr } of alerts()) expect(await prometheus.query(expr)).toEqual([]);
+  });
+
+  test('reads a page that promtool finds no fault with, of a replica', async () => {
+    const text = await (await fetch(`${replica.api}/metrics`)).text();
+    // What prom-client tells of every Node.js program has names of its own making.
+    const own = text.split('\n').filter((line) => /^(?:# (?:HELP|TYPE) )?heimdall_/.test(line));
+    const { status, stdout, stderr } = spawnSync(
+      installed('promtool', 'prometheus'),
+      ['check', 'metrics'],
+      { input: `${own.join('\n')}\n`, encoding: 'utf8' },
+    );
+    expect(stdout + stderr).toBe('');
+    expect(status).toBe(0);
   });
 
   test('finds the series of every rule and of every panel of the dashboard', async () => {
