@@ -1,4 +1,5 @@
 import { drawChart } from './chart.ts';
+import { measureFilter } from './filter.ts';
 import { gridSections, measureGrid } from './grid.ts';
 import { blocky } from './peers/blocky.ts';
 import { measureLarge } from './large.ts';
@@ -57,6 +58,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   large: measureLarge,
   start: measureStart,
   chart: drawChart,
+  filter: measureFilter,
   grid: measureGrid,
   policy: measurePolicy,
   workers: measureWorkers,

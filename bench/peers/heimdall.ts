@@ -52,6 +52,22 @@ export const heimdallDgram = form('heimdall-dgram', () => ({ 'listen.udp.transpo
 /** Two processes that answer, and one that asks upstreams. */
 export const heimdallTwoWorkers = form('heimdall-2', () => ({ workers: '2' }));
 
+/** Names on the list of {@link heimdallListed}. */
+export const listedNames = 1_000_000;
+
+/** Of the length that names of real lists have. */
+export function listedName(index: number): string {
+  return `ads${String(index)}.tracker${String(index % 1000)}.example`;
+}
+
+/** With a million names on a list. */
+export const heimdallListed = form('heimdall-listed', ({ directory }) => {
+  const file = join(directory, 'listed.txt');
+  const names = Array.from({ length: listedNames }, (_, index) => listedName(index));
+  writeFileSync(file, `${names.join('\n')}\n`);
+  return { 'filter.lists': `[{name: listed, files: [${file}]}]` };
+});
+
 /** Names on the block list. */
 const blockedNames = 100_000;
 
