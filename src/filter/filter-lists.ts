@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { describeError, ListRefused } from '../base/errors.ts';
@@ -45,6 +45,22 @@ const chunkBytes = 32 * 1024;
 /** A line that has not ended by then is no rule. */
 const lineLengthMax = 4096;
 
+/** Octets of a line with a name, rather too few: what is too large at first costs less than growing. */
+const lineBytes = 20;
+
+/** About how many names the files hold. */
+async function namesExpected(sources: readonly ListSource[]): Promise<number> {
+  let bytes = 0;
+  for (const path of sources.flatMap(({ files }) => files)) {
+    try {
+      bytes += (await stat(path)).size;
+    } catch {
+      // that it cannot be read is told when it is read
+    }
+  }
+  return bytes / lineBytes;
+}
+
 /**
  * Reads all lists into a new table, in pieces between which everything else goes on. A file that
  * cannot be read or is too large ends its list, too many rules end all: the reports say so.
@@ -54,7 +70,8 @@ export async function loadLists(
   bounds: ListBounds,
   seed: number,
 ): Promise<LoadedLists & { readonly reports: readonly ListReport[] }> {
-  const lists = { table: new NameTable(seed), actions: new RuleActions() };
+  const expected = Math.min(bounds.rulesMax, await namesExpected(sources));
+  const lists = { table: new NameTable(seed, expected), actions: new RuleActions() };
   const reports: ListReport[] = [];
   for (const [index, source] of sources.entries()) {
     reports.push(await loadList(source, index, lists, bounds));

@@ -19,16 +19,26 @@ const loadMax = 0.75;
  */
 export class NameTable {
   readonly #hashes: NameHashes;
-  #mask = slotsMin - 1;
+  #mask: number;
   #used = 0;
-  #high = new Uint32Array(slotsMin);
-  #low = new Uint32Array(slotsMin);
-  #exact = new Uint32Array(slotsMin);
-  #below = new Uint32Array(slotsMin);
+  #high: Uint32Array;
+  #low: Uint32Array;
+  #exact: Uint32Array;
+  #below: Uint32Array;
 
-  /** @param seed 32 bits of chance */
-  constructor(seed: number) {
+  /**
+   * @param seed 32 bits of chance
+   * @param namesExpected it has room for so many at once: to grow is to move all names, which takes
+   *   a tenth of a second for a million
+   */
+  constructor(seed: number, namesExpected = 0) {
     this.#hashes = new NameHashes(seed);
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(slotsMin, namesExpected / loadMax)));
+    this.#mask = slots - 1;
+    this.#high = new Uint32Array(slots);
+    this.#low = new Uint32Array(slots);
+    this.#exact = new Uint32Array(slots);
+    this.#below = new Uint32Array(slots);
   }
 
   /** Different names. */
