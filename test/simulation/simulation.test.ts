@@ -108,16 +108,20 @@ async function recovers(cluster: SimulatedCluster, violations: string[]): Promis
 }
 
 describe('three replicas on a grid that goes wrong in every way', () => {
-  test('keep their promises for every seed', async () => {
-    const failed: string[] = [];
-    for (const seed of seeds) {
-      const { violations, story } = await simulate(seed);
-      if (violations.length === 0) continue;
-      failed.push(
-        `SIMULATION_SEED=${String(seed)}: ${violations.join('; ')}\n  ${story.join('\n  ')}`,
-      );
-      if (failed.length >= 3) break;
-    }
-    expect(failed.join('\n')).toBe('');
-  }, patienceMs);
+  test(
+    'keep their promises for every seed',
+    async () => {
+      const failed: string[] = [];
+      for (const seed of seeds) {
+        const { violations, story } = await simulate(seed);
+        if (violations.length === 0) continue;
+        failed.push(
+          `SIMULATION_SEED=${String(seed)}: ${violations.join('; ')}\n  ${story.join('\n  ')}`,
+        );
+        if (failed.length >= 3) break;
+      }
+      expect(failed.join('\n')).toBe('');
+    },
+    patienceMs,
+  );
 });
