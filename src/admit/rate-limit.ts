@@ -1,4 +1,5 @@
 import { byteAt, uint32At } from '../base/bytes.ts';
+import { spreadBits } from '../base/spread-bits.ts';
 
 export interface RateLimitPolicy {
   /** Queries that a client may send in the long run. */
@@ -103,10 +104,7 @@ function leadingBits(bits: number): number {
   return bits === 0 ? 0 : -1 << (32 - bits);
 }
 
-/** Spreads two words over 32 bits (the finisher of MurmurHash3, in the public domain). */
+/** Spreads two words over 32 bits. */
 function mix(high: number, low: number, seed: number): number {
-  let hash = Math.imul(high ^ seed, 0x85eb_ca6b) ^ Math.imul(low, 0xc2b2_ae35);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return spreadBits(Math.imul(high ^ seed, 0x85eb_ca6b) ^ Math.imul(low, 0xc2b2_ae35));
 }

@@ -5,7 +5,8 @@ import { ageTtls } from '../dns/message.ts';
 import type { Arena } from './arena.ts';
 import * as layout from './entry-layout.ts';
 import { EntryQueues } from './entry-queues.ts';
-import { finishHash, hashOctets } from './key-hash.ts';
+import { spreadBits } from '../base/spread-bits.ts';
+import { hashOctets } from './key-hash.ts';
 import { readEntry } from './stored-entry.ts';
 import type { StoredEntry } from './stored-entry.ts';
 
@@ -209,7 +210,7 @@ export class AnswerStore {
   }
 
   #hash(key: Uint8Array, keyLength: number): number {
-    return finishHash(hashOctets(key, 0, keyLength, this.#seed));
+    return spreadBits(hashOctets(key, 0, keyLength, this.#seed));
   }
 
   /** Takes a replaced entry out; its successor inherits what is known of its popularity, fading. */

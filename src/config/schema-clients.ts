@@ -1,13 +1,8 @@
 import { z } from 'zod';
-import { parseNetwork } from '../base/network.ts';
-import { flag, integer, parsedText } from './values.ts';
+import { flag, integer, network } from './values.ts';
 
-const network = parsedText(
+const clientNetwork = network(
   'an IP address or a network, such as "10.0.0.0/8" or "2001:db8::/32"',
-  (text) => {
-    parseNetwork(text);
-    return text.toLowerCase();
-  },
 );
 
 /** Loopback; private and shared address space (RFC 1918, RFC 6598, RFC 4193); link-local. */
@@ -49,7 +44,7 @@ const rateLimit = z.strictObject({
     max: 64,
     fallback: 64,
   }),
-  exempt: z.array(network).prefault(['127.0.0.0/8', '::1/128']).meta({
+  exempt: z.array(clientNetwork).prefault(['127.0.0.0/8', '::1/128']).meta({
     description: 'Networks without a limit.',
   }),
   clientsMax: integer('Clients told apart at a time: 25 bytes each.', {
@@ -61,11 +56,11 @@ const rateLimit = z.strictObject({
 
 /** Who may ask, and how much. */
 export const clientsSchema = z.strictObject({
-  allow: z.array(network).prefault(privateNetworks).meta({
+  allow: z.array(clientNetwork).prefault(privateNetworks).meta({
     description:
       'Networks whose clients are served, over every transport; all others are refused. "0.0.0.0/0" and "::/0" are everybody.',
   }),
-  deny: z.array(network).prefault([]).meta({
+  deny: z.array(clientNetwork).prefault([]).meta({
     description: 'Networks that are refused all the same.',
   }),
   rateLimit: rateLimit.prefault({}),

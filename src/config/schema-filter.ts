@@ -1,19 +1,15 @@
 import { z } from 'zod';
 import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import { MalformedAddress } from '../base/errors.ts';
-import { parseNetwork } from '../base/network.ts';
 import { parseSuffix } from './addresses.ts';
-import { flag, integer, parsedText, size } from './values.ts';
+import { flag, integer, network, parsedText, size } from './values.ts';
 
 const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ 'x-allowed': 'lower-case letters, digits, "-" and "_", at most 63' });
 
-const network = parsedText('an IP address or a network, such as "10.0.0.0/8"', (text) => {
-  parseNetwork(text);
-  return text.toLowerCase();
-});
+const clientNetwork = network('an IP address or a network, such as "10.0.0.0/8"');
 
 const address = parsedText('an IP address', (text) => {
   const length = text.includes('%') ? 0 : writeAddress(text, new Uint8Array(addressLengthMax));
@@ -61,7 +57,7 @@ const list = z.strictObject({
 
 const group = z.strictObject({
   name: name.meta({ description: 'What it is called.' }),
-  clients: z.array(network).min(1).meta({
+  clients: z.array(clientNetwork).min(1).meta({
     description: 'Networks of its clients; the first group with a client has it.',
   }),
   lists: z.array(name).meta({ description: 'The lists that hold for it.' }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeError } from '../base/errors.ts';
+import { parseNetwork } from '../base/network.ts';
 
 /**
  * Builders of options. Each carries its description, which the JSON Schema, docs/configuration.md
@@ -77,4 +78,12 @@ export function parsedText(allowed: string, parse: (text: string) => string) {
       }
     })
     .meta({ 'x-allowed': allowed });
+}
+
+/** An address or a network (RFC 4632), in lower case. */
+export function network(allowed: string) {
+  return parsedText(allowed, (text) => {
+    parseNetwork(text);
+    return text.toLowerCase();
+  });
 }

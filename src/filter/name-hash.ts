@@ -1,4 +1,5 @@
 import { byteAt } from '../base/bytes.ts';
+import { spreadBits } from '../base/spread-bits.ts';
 import { nameLengthMax } from '../dns/name.ts';
 
 /** A name has at most 127 labels, each two octets long or longer. */
@@ -41,15 +42,8 @@ export class NameHashes {
         high = Math.imul(high ^ octet, 0x0100_0193);
         low = Math.imul(low + octet, 0x9e37_79b1) ^ (low >>> 15);
       }
-      this.high[label] = finish(high);
-      this.low[label] = finish(low ^ high);
+      this.high[label] = spreadBits(high);
+      this.low[label] = spreadBits(low ^ high);
     }
   }
-}
-
-/** The finisher of MurmurHash3 (in the public domain): each bit of the input moves half of the output. */
-function finish(state: number): number {
-  let hash = Math.imul(state ^ (state >>> 16), 0x85eb_ca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

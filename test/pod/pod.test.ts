@@ -194,24 +194,20 @@ describe('a worker that is killed', () => {
   });
 });
 
+/** Two workers, with a file of configuration. */
+async function startFrom(file: string): Promise<ReplicaProcess> {
+  const argv = ['serve', '-c', file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
+  const options = ['--set', 'workers=2', '--set', `upstream.servers=${upstream.text}`];
+  const replica = await ReplicaProcess.launch([...argv, ...options]);
+  replicas.push(replica);
+  return replica;
+}
+
 describe('a reload', () => {
   test('of what changes while running is taken over by all workers in place', async () => {
     const file = join(directory, 'heimdall.yaml');
     await writeFile(file, 'local:\n  specialNames:\n    localhost: true\n');
-    const replica = await ReplicaProcess.launch([
-      'serve',
-      '-c',
-      file,
-      '--listen',
-      '127.0.0.1:0',
-      '--http',
-      '127.0.0.1:0',
-      '--set',
-      'workers=2',
-      '--set',
-      `upstream.servers=${upstream.text}`,
-    ]);
-    replicas.push(replica);
+    const replica = await startFrom(file);
     const pids = (await workersOf(replica)).map(({ pid }) => pid);
     await writeFile(file, 'local:\n  specialNames:\n    localhost: false\n');
     replica.signal('SIGHUP');
@@ -227,20 +223,7 @@ describe('a reload', () => {
   test('of the sockets replaces the workers one by one, and no query goes without an answer', async () => {
     const file = join(directory, 'heimdall.yaml');
     await writeFile(file, 'listen:\n  tcp:\n    idleTimeoutMs: 5000\n');
-    const replica = await ReplicaProcess.launch([
-      'serve',
-      '-c',
-      file,
-      '--listen',
-      '127.0.0.1:0',
-      '--http',
-      '127.0.0.1:0',
-      '--set',
-      'workers=2',
-      '--set',
-      `upstream.servers=${upstream.text}`,
-    ]);
-    replicas.push(replica);
+    const replica = await startFrom(file);
     const pids = (await workersOf(replica)).map(({ pid }) => pid);
     await writeFile(file, 'listen:\n  tcp:\n    idleTimeoutMs: 6000\n');
     replica.signal('SIGHUP');
