@@ -118,9 +118,12 @@ export class Cluster {
     return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
   }
 
+  /** @throws when a replica had ended by itself, with what it said last */
   async stop(): Promise<void> {
     for (const client of this.clients) client.close();
+    const ends = this.replicas.flatMap(({ unexpectedEnd }) => unexpectedEnd ?? []);
     await Promise.all(this.replicas.map((replica) => replica.kill()));
+    if (ends.length > 0) throw new Error(ends.join('\n'));
   }
 }
 

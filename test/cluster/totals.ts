@@ -48,8 +48,9 @@ export class Totals {
           last = await this.#differences(index);
           return last.length === 0;
         });
-      } catch {
+      } catch (error) {
         expect(last).toEqual([]);
+        throw error; // a replica could not be asked
       }
     }
   }

@@ -22,6 +22,7 @@ export class TestProcess {
   readonly #finished: Promise<Finished>;
   #stdout = '';
   #stderr = '';
+  #wasSignalled = false;
 
   constructor(command: string, argv: readonly string[], env: NodeJS.ProcessEnv) {
     this.#child = spawn(command, argv, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -44,7 +45,16 @@ export class TestProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** Why it ended although nobody here ended it; undefined when nothing of that kind happened. */
+  get unexpectedEnd(): string | undefined {
+    if (!this.hasEnded || this.#wasSignalled) return undefined;
+    const { exitCode, signalCode, pid } = this.#child;
+    const cause = signalCode ?? `code ${String(exitCode)}`;
+    return `process ${String(pid)} ended by itself, ${cause}: ${this.#stderr.slice(-2000)}`;
+  }
+
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL'): void {
+    this.#wasSignalled ||= signal !== 'SIGHUP';
     this.#child.kill(signal);
   }
 
