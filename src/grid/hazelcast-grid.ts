@@ -3,7 +3,7 @@ import { repeat, sleep } from '../base/clock.ts';
 import type { Timer } from '../base/clock.ts';
 import { describeError, GridUnusable } from '../base/errors.ts';
 import type { Grid, GridEvents } from './grid.ts';
-import { connectToAllMembers } from './hazelcast-internals.ts';
+import { connectToAllMembers, pauseBetweenRegistrations } from './hazelcast-internals.ts';
 import { clientConfig } from './hazelcast-options.ts';
 import type { HazelcastDependencies, HazelcastOptions } from './hazelcast-options.ts';
 import { HazelcastSession } from './hazelcast-session.ts';
@@ -73,6 +73,7 @@ export class HazelcastGrid implements Grid {
     try {
       const config = clientConfig(this.#options, this.#dependencies, onState);
       const client = await Client.newHazelcastClient(config);
+      pauseBetweenRegistrations(client, this.#dependencies.clock);
       if (this.#events === undefined) void client.shutdown().catch(() => undefined);
       else this.#adopt(client);
     } catch (cause) {

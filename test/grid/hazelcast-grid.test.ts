@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { memberArguments } from '../../hazelcast/member-command.ts';
 import { memberValues } from '../../hazelcast/member-settings.ts';
@@ -11,6 +12,7 @@ import type { HazelcastOptions } from '../../src/grid/hazelcast-options.ts';
 import type { GridSession } from '../../src/grid/grid.ts';
 import { memberStartMs, startCluster, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
+import { TestProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const clock = new SystemClock();
@@ -212,6 +214,16 @@ describe('one member', () => {
     await map.remove('one');
     await waitFor('events', () => heard.length === 3);
     expect(heard).toEqual(['one=a value', 'one=again', 'one removed']);
+  });
+
+  test('is found again where a connection breaks at the very request for its members', async () => {
+    const script = fileURLToPath(new URL('failing-write.ts', import.meta.url));
+    const child = new TestProcess(process.execPath, [script, member.address], {});
+    try {
+      expect(await child.finished()).toMatchObject({ code: 0, stdout: 'connected\n' });
+    } finally {
+      await child.kill();
+    }
   });
 
   test('frozen, fails calls after its heartbeat, is lost, found again, and holds up no end', async () => {
