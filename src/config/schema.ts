@@ -34,6 +34,10 @@ const udp = z.strictObject({
     max: 1024 ** 3,
     fallback: '4MiB',
   }),
+  segmentation: flag(
+    'Answers to one client that are ready together go to the kernel as one message, which it divides (UDP_SEGMENT); batched only.',
+    true,
+  ),
   responseBytesMax: integer('Largest UDP answer, whatever the client offers (RFC 9715).', {
     min: 512,
     max: 4096,

@@ -9,6 +9,7 @@ import {
 } from './kernel-layout.ts';
 import type { PacketInfo } from './kernel-layout.ts';
 import { batchMax, sendSlots, SocketMemory } from './socket-memory.ts';
+import type { MessageGroups } from './message-groups.ts';
 import type { MessageVector } from './message-vector.ts';
 import { connectDescriptor, openDescriptor } from './open-descriptor.ts';
 import type { DatagramSocketOptions, OpenDescriptor } from './open-descriptor.ts';
@@ -22,6 +23,8 @@ export interface BatchedSocketOptions extends DatagramSocketOptions {
   readonly receiveBytesMax: number;
   /** What may be sent in one datagram. */
   readonly sendBytesMax: number;
+  /** Datagrams for one peer that go out together are given to the kernel as one message. */
+  readonly joinsDatagrams: boolean;
   /** Of sockets like this one; by default each has its own. */
   readonly memory?: SocketMemory;
 }
@@ -44,6 +47,8 @@ export interface DatagramHandler {
    * `socket.outgoing` at `unsentAt` until this returns; nothing may be sent meanwhile.
    */
   lost(reason: DatagramLoss, unsentAt?: number): void;
+  /** The kernel takes no joined datagrams here; each goes by itself from now on. */
+  joiningRefused?(): void;
   /** What there was room for of a datagram that was too long, after its loss was told. */
   truncated?(slot: number, start: number, length: number): void;
 }
@@ -65,6 +70,7 @@ export class BatchedSocket {
   readonly #handler: DatagramHandler;
   readonly #memory: SocketMemory;
   readonly #in: MessageVector;
+  readonly #outgoing: MessageGroups;
   readonly #out: SendQueue;
   readonly #watch: Watch;
   readonly #family: number;
@@ -83,7 +89,6 @@ export class BatchedSocket {
     const packetInfo = packetInfoOf(opened.family, options);
     this.#packetInfo = packetInfo;
     this.#family = opened.family;
-    const lost = (reason: DatagramLoss, unsentAt: number): void => handler.lost(reason, unsentAt);
     this.address = opened.address;
     this.#calls = calls;
     this.#handler = handler;
@@ -92,7 +97,8 @@ export class BatchedSocket {
     const shape = { ...options, nameLength, packetInfo };
     this.#memory = options.memory ?? new SocketMemory(calls, shape);
     this.#in = this.#memory.received;
-    this.#out = new SendQueue(calls, this.#memory.takeOutgoing(), lost);
+    this.#outgoing = this.#memory.takeOutgoing();
+    this.#out = new SendQueue(calls, this.#outgoing, options.joinsDatagrams, handler);
     this.#watch = calls.watch(opened.descriptor, reading, (status) => this.#ready(status));
   }
 
@@ -194,7 +200,7 @@ export class BatchedSocket {
     this.#out.drop('send_queue_full');
     this.#watch.close();
     this.#calls.close(this.#descriptor);
-    this.#memory.giveBack(this.#out.vector);
+    this.#memory.giveBack(this.#outgoing);
     this.#descriptor = -1;
   }
 

@@ -28,6 +28,12 @@ export const vector = { size: 16, address: 0, length: 8 } as const;
 /** `struct cmsghdr`: length (64 bits) with this header, level and type (32 bits each), data. */
 export const controlHeader = { length: 0, level: 8, type: 12, data: 16 } as const;
 
+/**
+ * `UDP_SEGMENT` as a control message (udp(7), include/uapi/linux/udp.h): the octets of each datagram
+ * that a message is divided into, in 16 bits.
+ */
+export const segmentControl = { level: 17, type: 103, length: 18, space: 24 } as const;
+
 /** `struct sockaddr_in` and `struct sockaddr_in6`; family in host order, port in network order. */
 export const socketName = {
   family: 0,
@@ -92,7 +98,9 @@ export const messageFlag = { truncated: 0x20, doNotWait: 0x40, noSignal: 0x4000 
 
 export const errorNumber = {
   interrupted: 4, // EINTR
+  inputOutput: 5, // EIO
   wouldBlock: 11, // EAGAIN
+  invalid: 22, // EINVAL
   noBuffers: 105, // ENOBUFS
   connectionRefused: 111, // ECONNREFUSED
 } as const;

@@ -1,5 +1,11 @@
 import { assert } from '../base/assert.ts';
-import { controlHeader, messageFlag, messageHeader, vector } from './kernel-layout.ts';
+import {
+  controlHeader,
+  messageFlag,
+  messageHeader,
+  segmentControl,
+  vector,
+} from './kernel-layout.ts';
 import type { PacketInfo } from './kernel-layout.ts';
 import { nameBytesMax } from './socket-name.ts';
 import type { SystemCalls } from './system-calls.ts';
@@ -14,7 +20,7 @@ export interface VectorShape {
   readonly packetInfo: PacketInfo | undefined;
 }
 
-/** Room for the longest control message, a multiple of a cache line. */
+/** Room for the longest control messages, those of IPv6 and of segments, and a cache line. */
 const controlBytesMax = 64;
 /** Octets of a cache line on the machines at hand. */
 const lineBytes = 64;
@@ -136,6 +142,65 @@ export class MessageVector {
     this.#write(slot, messageHeader.controlLength, space);
   }
 
+  /** Octets of a datagram to be sent. */
+  preparedLength(slot: number): number {
+    return this.word(this.#vectorStart(slot) + vector.length);
+  }
+
+  /** Bits that differ for most pairs of peers. */
+  peerBits(slot: number): number {
+    const start = this.nameStart(slot);
+    const end = start + this.#read(slot, messageHeader.nameLength);
+    let bits = 0;
+    for (let at = start; at < end; at += wordBytes) bits = Math.imul(bits, 31) ^ this.word(at);
+    return bits;
+  }
+
+  /** Whether two datagrams go to one peer, from one address. */
+  isForSame(slot: number, other: number): boolean {
+    const nameLength = this.#read(slot, messageHeader.nameLength);
+    const controlLength = this.#read(slot, messageHeader.controlLength);
+    return (
+      nameLength === this.#read(other, messageHeader.nameLength) &&
+      controlLength === this.#read(other, messageHeader.controlLength) &&
+      this.#isSame(this.nameStart(slot), this.nameStart(other), nameLength) &&
+      this.#isSame(this.controlStart(slot), this.controlStart(other), controlLength)
+    );
+  }
+
+  /** Copies the header of a slot to `words` from `at` on. */
+  copyHeader(slot: number, words: Int32Array, at: number): void {
+    const from = (slot * messageHeader.size) / wordBytes;
+    for (let word = 0; word < messageHeader.size / wordBytes; word++) {
+      words[at + word] = this.#words[from + word] as number; // a header is within its slot
+    }
+  }
+
+  /** Copies where the data of a slot stand, and how many they are, to `words` from `at` on. */
+  copyVector(slot: number, words: Int32Array, at: number): void {
+    const from = this.#vectorStart(slot) / wordBytes;
+    for (let word = 0; word < vector.size / wordBytes; word++) {
+      words[at + word] = this.#words[from + word] as number; // as above
+    }
+  }
+
+  /**
+   * Adds to the control messages of a slot that what is sent is to be divided into datagrams of so
+   * many octets.
+   * @returns the octets of all its control messages now
+   */
+  addSegmentControl(slot: number, segmentBytes: number): number {
+    const length = this.#read(slot, messageHeader.controlLength);
+    const at = this.controlStart(slot) + length;
+    assert(length + segmentControl.space <= controlBytesMax, 'control messages fit their room');
+    this.setWord(at + controlHeader.length, segmentControl.length);
+    this.setWord(at + controlHeader.length + wordBytes, 0);
+    this.setWord(at + controlHeader.level, segmentControl.level);
+    this.setWord(at + controlHeader.type, segmentControl.type);
+    this.setWord(at + controlHeader.data, segmentBytes); // little-endian: its lower half is first
+    return length + segmentControl.space;
+  }
+
   /** The 32 bits at an offset that is a multiple of 4. */
   word(at: number): number {
     return this.#words[at / wordBytes] as number; // offsets of slots, which are in bounds
@@ -143,6 +208,13 @@ export class MessageVector {
 
   setWord(at: number, value: number): void {
     this.#words[at / wordBytes] = value;
+  }
+
+  #isSame(start: number, other: number, length: number): boolean {
+    for (let at = 0; at < length; at += wordBytes) {
+      if (this.word(start + at) !== this.word(other + at)) return false;
+    }
+    return true;
   }
 
   #vectorStart(slot: number): number {

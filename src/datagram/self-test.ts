@@ -62,6 +62,7 @@ function optionsFor(host: string, repliesFromAsked: boolean): BatchedSocketOptio
     repliesFromAsked,
     receiveBytesMax: bytesMax,
     sendBytesMax: bytesMax,
+    joinsDatagrams: true,
   };
 }
 

@@ -1,6 +1,7 @@
 import { byteAt } from '../base/bytes.ts';
 import { errorNumber, ipv4PacketInfo, messageFlag } from './kernel-layout.ts';
 import type { PacketInfo } from './kernel-layout.ts';
+import type { MessageGroups } from './message-groups.ts';
 import type { MessageVector } from './message-vector.ts';
 import { nameBytesMax } from './socket-name.ts';
 import type { SystemCalls } from './system-calls.ts';
@@ -27,6 +28,14 @@ const wordBytes = 4;
 /** Times that one datagram is tried when the error of another one came in its place. */
 const triesMax = 2;
 
+/** What a queue tells. */
+export interface SendEvents {
+  /** The data of a datagram that was not sent stand at `unsentAt`. */
+  lost(reason: DatagramLoss, unsentAt: number): void;
+  /** The kernel takes no joined datagrams: from now on each goes by itself. */
+  joiningRefused?(): void;
+}
+
 /**
  * Datagrams that go out with the next `sendmmsg`: a row of slots that is filled from the front and
  * is empty again when all went out. What is full waits, and what comes then is refused.
@@ -34,27 +43,31 @@ const triesMax = 2;
 export class SendQueue {
   readonly vector: MessageVector;
   readonly #calls: SystemCalls;
-  readonly #lost: (reason: DatagramLoss, unsentAt: number) => void;
+  readonly #groups: MessageGroups;
+  readonly #events: SendEvents;
   readonly #packetInfo: PacketInfo | undefined;
-  #first = 0;
+  /** The slots that wait, in the order in which they go out. */
+  readonly #slots: Uint16Array;
+  #waiting = 0;
+  /** Slots taken, those included that have gone out. */
   #count = 0;
   #tries = 0;
+  #mayJoin: boolean;
 
-  /** @param lost is told where the data of a datagram stand that was not sent */
-  constructor(
-    calls: SystemCalls,
-    vector: MessageVector,
-    lost: (reason: DatagramLoss, unsentAt: number) => void,
-  ) {
-    this.vector = vector;
+  /** @param mayJoin whether datagrams for one peer may go as one message */
+  constructor(calls: SystemCalls, groups: MessageGroups, mayJoin: boolean, events: SendEvents) {
+    this.vector = groups.vector;
     this.#calls = calls;
-    this.#packetInfo = vector.packetInfo;
-    this.#lost = lost;
+    this.#groups = groups;
+    this.#packetInfo = groups.vector.packetInfo;
+    this.#slots = new Uint16Array(groups.vector.slots);
+    this.#mayJoin = mayJoin;
+    this.#events = events;
   }
 
   /** Datagrams that wait. */
   get waiting(): number {
-    return this.#count - this.#first;
+    return this.#waiting;
   }
 
   get isFull(): boolean {
@@ -96,26 +109,20 @@ export class SendQueue {
 
   /** Sends what waits. @returns false when the kernel takes no more for now */
   flush(descriptor: number): boolean {
-    while (this.#first < this.#count) {
-      const address = this.vector.headerAddress(this.#first);
-      const flags = messageFlag.doNotWait | messageFlag.noSignal;
-      const sent = this.#calls.sendMany(descriptor, address, this.waiting, flags);
-      if (sent > 0) {
-        this.#first += Math.min(sent, this.waiting);
-        this.#tries = 0;
-      } else if (!this.#passOver(sent === 0 ? 0 : this.#calls.errorNumber())) return false;
+    let mayJoin = this.#mayJoin;
+    while (this.#waiting > 0) {
+      const outcome = this.#send(descriptor, mayJoin);
+      if (outcome === 'blocked') return false;
+      if (outcome === 'refused') mayJoin = false;
     }
-    this.#first = 0;
     this.#count = 0;
     return true;
   }
 
   /** Counts what waits as lost. */
   drop(reason: DatagramLoss): void {
-    for (let slot = this.#first; slot < this.#count; slot++) {
-      this.#lost(reason, this.vector.dataStart(slot));
-    }
-    this.#first = 0;
+    for (let at = 0; at < this.#waiting; at++) this.#lose(reason, at);
+    this.#waiting = 0;
     this.#count = 0;
   }
 
@@ -125,24 +132,59 @@ export class SendQueue {
 
   #add(length: number, hasName: boolean, hasInfo: boolean): void {
     this.vector.prepare(this.#count, length, hasName, hasInfo);
-    this.#count++;
+    this.#slots[this.#waiting++] = this.#count++;
+  }
+
+  /** Sends messages until all are gone, the kernel takes no more, or refuses what was joined. */
+  #send(descriptor: number, mayJoin: boolean): 'done' | 'blocked' | 'refused' {
+    const messages = this.#groups.form(this.#slots, this.#waiting, mayJoin);
+    const flags = messageFlag.doNotWait | messageFlag.noSignal;
+    let first = 0;
+    let outcome: 'again' | 'blocked' | 'lost' | 'refused' = 'again';
+    while (first < messages && (outcome === 'again' || outcome === 'lost')) {
+      const address = this.#groups.headerAddress(first);
+      const sent = this.#calls.sendMany(descriptor, address, messages - first, flags);
+      if (sent > 0) {
+        first += Math.min(sent, messages - first);
+        this.#tries = 0;
+        continue;
+      }
+      outcome = this.#judge(sent === 0 ? 0 : this.#calls.errorNumber(), first);
+      if (outcome === 'lost') first++;
+    }
+    this.#waiting = this.#groups.slotsOf(first, messages, this.#slots);
+    return outcome === 'blocked' || outcome === 'refused' ? outcome : 'done';
   }
 
   /**
-   * Decides about the datagram that could not be sent. The error of a connected socket may be that
-   * of an earlier datagram, so it is tried once more.
-   * @returns false when it has to wait
+   * Decides about the message that could not be sent. The error of a connected socket may be that
+   * of an earlier datagram, so it is tried once more. Where datagrams were joined each is tried by
+   * itself: what cannot be divided can be sent, and only one whose own fault it is gets lost.
    */
-  #passOver(error: number): boolean {
-    if (error === errorNumber.wouldBlock) return false;
+  #judge(error: number, message: number): 'again' | 'blocked' | 'lost' | 'refused' {
+    if (error === errorNumber.wouldBlock) return 'blocked';
     this.#tries++;
-    if (error === errorNumber.interrupted && this.#tries < triesMax) return true;
-    if (error === errorNumber.connectionRefused && this.#tries < triesMax) return true;
-    const unsentAt = this.vector.dataStart(this.#first);
-    this.#lost(error === errorNumber.noBuffers ? 'no_buffers' : 'send_error', unsentAt);
-    this.#first++;
+    if (error === errorNumber.interrupted && this.#tries < triesMax) return 'again';
+    if (error === errorNumber.connectionRefused && this.#tries < triesMax) return 'again';
     this.#tries = 0;
-    return true;
+    const hasNoRoom = error === errorNumber.noBuffers;
+    if (this.#groups.isJoined(message) && !hasNoRoom) {
+      if (error === errorNumber.inputOutput || error === errorNumber.invalid) this.#joinNoMore();
+      return 'refused';
+    }
+    const count = this.#groups.slotsOf(message, message + 1, this.#slots);
+    for (let at = 0; at < count; at++) this.#lose(hasNoRoom ? 'no_buffers' : 'send_error', at);
+    return 'lost';
+  }
+
+  /** The device cannot divide messages, or the path is too narrow for their parts. */
+  #joinNoMore(): void {
+    this.#mayJoin = false;
+    this.#events.joiningRefused?.();
+  }
+
+  #lose(reason: DatagramLoss, at: number): void {
+    this.#events.lost(reason, this.vector.dataStart(this.#slots[at] as number)); // at < waiting
   }
 
   #copyWords(from: MessageVector, source: number, target: number, length: number): void {

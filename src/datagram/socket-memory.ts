@@ -1,4 +1,5 @@
 import type { PacketInfo } from './kernel-layout.ts';
+import { MessageGroups } from './message-groups.ts';
 import { MessageVector } from './message-vector.ts';
 import type { SystemCalls } from './system-calls.ts';
 
@@ -25,7 +26,7 @@ export class SocketMemory {
   readonly received: MessageVector;
   readonly #calls: SystemCalls;
   readonly #shape: MemoryShape;
-  readonly #free: MessageVector[] = [];
+  readonly #free: MessageGroups[] = [];
 
   constructor(calls: SystemCalls, shape: MemoryShape) {
     this.#calls = calls;
@@ -40,19 +41,16 @@ export class SocketMemory {
     this.received.makeReady(batchMax);
   }
 
-  takeOutgoing(): MessageVector {
+  takeOutgoing(): MessageGroups {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     const { sendBytesMax: dataBytesMax, nameLength, packetInfo } = this.#shape;
-    return new MessageVector(this.#calls, {
-      slots: sendSlots,
-      dataBytesMax,
-      nameLength,
-      packetInfo,
-    });
+    const slots = sendSlots;
+    const vector = new MessageVector(this.#calls, { slots, dataBytesMax, nameLength, packetInfo });
+    return new MessageGroups(this.#calls, vector);
   }
 
-  giveBack(outgoing: MessageVector): void {
+  giveBack(outgoing: MessageGroups): void {
     this.#free.push(outgoing);
   }
 }

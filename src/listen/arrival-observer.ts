@@ -7,4 +7,6 @@ export interface ArrivalObserver {
   countDropped(reason: string): void;
   countShed(transport: Transport, reason: string, code?: number): void;
   countConnectionRefused(reason: string): void;
+  /** A socket sends each answer by itself from now on: the kernel takes no joined ones there. */
+  countSegmentationRefused(): void;
 }

@@ -40,7 +40,7 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
     dependencies: ListenerDependencies,
   ) {
     this.#dependencies = dependencies;
-    const { receiveBufferBytes, ipv6Only, reusePort = false } = options;
+    const { receiveBufferBytes, ipv6Only, reusePort = false, segmentation = true } = options;
     const settings = {
       address,
       ipv6Only,
@@ -50,6 +50,7 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
       repliesFromAsked: isWildcard(address.host),
       receiveBytesMax: queryBytesMax,
       sendBytesMax: responseBytesMax,
+      joinsDatagrams: segmentation,
     };
     this.#socket = BatchedSocket.open(calls, settings, this);
     this.#received = this.#socket.received;
@@ -103,6 +104,10 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
 
   lost(reason: DatagramLoss): void {
     this.#dependencies.observer.countDropped(reason);
+  }
+
+  joiningRefused(): void {
+    this.#dependencies.observer.countSegmentationRefused();
   }
 
   datagram(slot: number, start: number, length: number, replyStart: number): number {

@@ -28,6 +28,8 @@ export interface UdpListenerOptions {
   readonly ipv6Only: boolean;
   /** The port is shared with the sockets of other processes, the kernel deals out what comes. */
   readonly reusePort?: boolean;
+  /** Answers to one client are given to the kernel together, where the transport can; so by default. */
+  readonly segmentation?: boolean;
 }
 
 export interface ListenerDependencies {

@@ -35,6 +35,7 @@ export class ArrivalCounters {
   readonly dropped = new LabelCounter<string>(dropReasons);
   readonly shed = new LabelCounter<string>([]);
   readonly connectionsRefused = new LabelCounter<string>([]);
+  segmentationRefused = 0;
   readonly #queries: QueryCounters;
 
   constructor(queries: QueryCounters) {
@@ -56,6 +57,11 @@ export class ArrivalCounters {
   countShed(transport: Transport, reason: string, code?: number): void {
     this.shed.count(reason);
     if (code !== undefined) this.#queries.countResponse(indexes[transport], code);
+  }
+
+  /** A socket that sends each answer by itself from now on: what was joined was refused. */
+  countSegmentationRefused(): void {
+    this.segmentationRefused++;
   }
 
   /** A connection that a limit closed. */

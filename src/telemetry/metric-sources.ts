@@ -95,7 +95,7 @@ function querySources({
   queries,
   arrivals,
   connections,
-}: Figures): SourcesOf<'heimdall_quer' | 'heimdall_responses' | 'heimdall_tcp'> {
+}: Figures): SourcesOf<'heimdall_quer' | 'heimdall_responses' | 'heimdall_tcp' | 'heimdall_udp'> {
   return {
     heimdall_queries_total: () => queriesByType(queries),
     heimdall_responses_total: () => responsesByCode(queries),
@@ -106,6 +106,7 @@ function querySources({
     heimdall_tcp_connections: () => byLabel('transport', Object.entries(connections())),
     heimdall_tcp_connections_refused_total: () =>
       byLabel('reason', arrivals.connectionsRefused.entries()),
+    heimdall_udp_segmentation_refused_total: () => plain(arrivals.segmentationRefused),
   };
 }
 

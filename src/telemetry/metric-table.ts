@@ -81,6 +81,9 @@ export const metricTable = {
     'Connections of clients closed because of a limit.',
     'reason',
   ),
+  heimdall_udp_segmentation_refused_total: counter(
+    'Sockets that send each answer by itself since the kernel refused joined ones.',
+  ),
   heimdall_upstream_response_time_seconds: durations(
     'Time to each single response of an upstream, observed when it arrives, whoever won the race.',
     'server',

@@ -185,6 +185,7 @@ export class UdpPool {
       repliesFromAsked: false,
       receiveBytesMax,
       sendBytesMax,
+      joinsDatagrams: false, // they have other lengths, and go far
       memory: this.#memory,
     };
   }

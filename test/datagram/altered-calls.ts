@@ -25,6 +25,8 @@ export class AlteredCalls implements SystemCalls {
   /** Looks at, and may change, what was received. */
   onReceived: ((memories: readonly ArrayBuffer[], count: number) => void) | undefined;
   sendCalls = 0;
+  /** Messages that the kernel took; each may hold several datagrams. */
+  messagesSent = 0;
   #ready: Ready | undefined;
   #error: number | undefined;
   readonly #real = systemCalls();
@@ -52,9 +54,11 @@ export class AlteredCalls implements SystemCalls {
 
   sendMany(descriptor: number, address: number, count: number, flags: number): number {
     this.sendCalls++;
-    return this.#altered(this.sends, count, (atMost) =>
+    const sent = this.#altered(this.sends, count, (atMost) =>
       this.#real.sendMany(descriptor, address, atMost, flags),
     );
+    this.messagesSent += Math.max(0, sent);
+    return sent;
   }
 
   close(descriptor: number): number {

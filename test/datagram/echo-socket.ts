@@ -13,6 +13,7 @@ export const socketDefaults: BatchedSocketOptions = {
   repliesFromAsked: false,
   receiveBytesMax: 65_535,
   sendBytesMax: 65_507,
+  joinsDatagrams: true,
 };
 
 /** A socket that keeps what it receives, and sends it back when it has any octets. */
@@ -22,6 +23,7 @@ export class EchoSocket implements DatagramHandler {
   readonly senders: SocketAddress[] = [];
   readonly peers: Peer[] = [];
   readonly losses: DatagramLoss[] = [];
+  joiningRefusals = 0;
   /** In batches of so many. */
   readonly batches: number[] = [];
   /** In place of echoing. */
@@ -41,6 +43,10 @@ export class EchoSocket implements DatagramHandler {
 
   lost(reason: DatagramLoss): void {
     this.losses.push(reason);
+  }
+
+  joiningRefused(): void {
+    this.joiningRefusals++;
   }
 
   datagram(slot: number, start: number, length: number, replyStart: number): number {

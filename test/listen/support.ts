@@ -66,6 +66,10 @@ export class CountingObserver {
     this.#add(`refused ${reason}`);
   }
 
+  countSegmentationRefused(): void {
+    this.#add('segmentation refused');
+  }
+
   #add(what: string): void {
     this.counts.set(what, this.of(what) + 1);
   }
