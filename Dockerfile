@@ -2,8 +2,8 @@
 # Two images: `--target heimdall` (the last stage, so the default) and `--target member`, a Hazelcast
 # member of the grid with this project's configuration. docs/kubernetes.md says how they are run.
 #
-# Base images are pinned by exact tags, which their publishers do not move. Whoever mirrors them should
-# pin digests as well: --build-arg NODE_IMAGE=registry.example/node@sha256:…
+# Bases are named by exact versions, which their publishers do build again when Debian mends something.
+# Builds that must be the same for ever name digests: docs/kubernetes.md tells how.
 ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 ARG DEBIAN_IMAGE=docker.io/library/debian:12.12-slim
 ARG MAVEN_IMAGE=docker.io/library/maven:3.9.9-eclipse-temurin-17

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { memberStartMs, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
+import { sumOf } from '../support/metrics-page.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { tally } from './asker.ts';
 import { Cluster, connected, patient } from './cluster.ts';
-import { sumOf, Totals } from './totals.ts';
+import { Totals } from './totals.ts';
 
 const queryCount = 2000;
 

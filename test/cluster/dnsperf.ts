@@ -51,7 +51,7 @@ export async function runDnsperf(server: SocketAddress, load: Load): Promise<Loa
 }
 
 /** Reads `Queries lost: 3 (0.01%)` and `Response codes: NOERROR 990 (99.00%), SERVFAIL 10 (1.00%)`. */
-function readCounts(output: string): LoadCounts {
+export function readCounts(output: string): LoadCounts {
   const count = (what: string): number =>
     Number(new RegExp(`Queries ${what}:\\s+(\\d+)`).exec(output)?.[1]);
   const line = /Response codes:(.*)/.exec(output)?.[1] ?? '';

@@ -5,6 +5,7 @@ import type { GridSession } from '../../src/grid/grid.ts';
 import { HazelcastGrid } from '../../src/grid/hazelcast-grid.ts';
 import { memberStartMs, startCluster } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
+import { sumOf } from '../support/metrics-page.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { tally } from './asker.ts';
@@ -13,7 +14,7 @@ import { runDnsperf } from './dnsperf.ts';
 import type { LoadCounts } from './dnsperf.ts';
 import { quantileMs, SteadyLoad } from './load.ts';
 import type { LoadResult } from './load.ts';
-import { sumOf, Totals } from './totals.ts';
+import { Totals } from './totals.ts';
 
 const memberCount = 3;
 /** Those of a look and of a lease, longer than by default: the machine does other work as well. */

@@ -1,13 +1,12 @@
 import { expect } from '@jest/globals';
+import { scrape } from '../support/metrics-page.ts';
+import type { Page } from '../support/metrics-page.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** What has totals: a cluster, or replicas wherever they run. */
 export interface Counting {
   readonly replicas: readonly { readonly api: string }[];
 }
-
-/** Values by series. */
-export type Page = ReadonlyMap<string, number>;
 
 /** What goes on being counted while nobody asks: by scrapes, and by what replicas tell each other. */
 const restless = /^heimdall_(http|grid|log)_/;
@@ -31,12 +30,8 @@ export class Totals {
   }
 
   /** A page of one replica; empty where it has none. */
-  async page(index: number, path: '/metrics' | '/metrics/cluster'): Promise<Page> {
-    const { api = '' } = this.#cluster.replicas[index] ?? {};
-    const response = await fetch(`${api}${path}`);
-    if (response.status !== 200) return new Map();
-    const lines = (await response.text()).split('\n');
-    return new Map(lines.filter((line) => line.startsWith('heimdall_')).map(readSample));
+  page(index: number, path: '/metrics' | '/metrics/cluster'): Promise<Page> {
+    return scrape(`${this.#cluster.replicas[index]?.api ?? ''}${path}`);
   }
 
   /** Waits until every replica tells the right totals; fails with what differs. */
@@ -69,24 +64,10 @@ export class Totals {
   }
 }
 
-/** All values of the series that begin so, added up. */
-export function sumOf(page: Page, beginning: string): number {
-  const matching = Array.from(page).filter(([series]) => series.startsWith(beginning));
-  return matching.reduce((sum, [, value]) => sum + value, 0);
-}
-
 function added(pages: readonly Page[]): Page {
   const sums = new Map<string, number>();
   for (const page of pages) {
     for (const [series, value] of page) sums.set(series, (sums.get(series) ?? 0) + value);
   }
   return sums;
-}
-
-/** A line of a page: its series, with the labels in the order of their names, and the value. */
-function readSample(line: string): readonly [series: string, value: number] {
-  const end = line.lastIndexOf(' ');
-  const [, name = line.slice(0, end), labels = ''] = /^(\w+)\{(.*)\} /.exec(line) ?? [];
-  const sorted = (labels.match(/\w+="[^"]*"/g) ?? []).toSorted();
-  return [`${name}{${sorted.join(',')}}`, Number(line.slice(end))];
 }

@@ -5,94 +5,28 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Checks, comesTrue } from '../kubernetes/checks.ts';
 import { freePort, freePorts } from '../support/free-ports.ts';
 import { installed, run as execute } from '../support/processes.ts';
-import { projectRoot } from '../support/source-files.ts';
-import { imageHome, inside, run, standIns } from './stand-in-bases.ts';
+import { Images } from './images.ts';
+import type { ImageConfig, Target } from './images.ts';
+import { run } from './stand-in-bases.ts';
 
 const user = '10001:10001';
 const checks = new Checks();
-const bases = standIns();
-const dockerfile = readFileSync(join(projectRoot, 'Dockerfile'), 'utf8');
-const revision = run('git', ['rev-parse', 'HEAD'], { cwd: projectRoot }).trim();
-const context = join(imageHome, 'context');
+const images = new Images();
 
-/** What is committed, and nothing that only lies about. */
-function exportContext(): void {
-  rmSync(context, { recursive: true, force: true });
-  mkdirSync(context, { recursive: true });
-  run('sh', ['-c', `git archive ${revision} | tar -x -C '${context}'`], { cwd: projectRoot });
-}
-
-/** buildah in its own root file system; images stay there between runs. */
-function buildah(argv: readonly string[]): string {
-  const common = ['--storage-driver', 'vfs'];
-  return inside(bases.builder, ['buildah', ...common, ...argv], {
-    '/project': context,
-    '/bases': imageHome,
-  }).trim();
-}
-
-/** Makes an image of a root file system, under the name that the Dockerfile has. */
-function importBase(argument: string, folder: string, env: readonly string[]): void {
-  const [, name = ''] = new RegExp(`^ARG ${argument}=(\\S+)$`, 'm').exec(dockerfile) ?? [];
-  if (buildah(['images', '--format', '{{.Name}}:{{.Tag}}']).split('\n').includes(name)) return;
-  const container = buildah(['from', 'scratch']);
-  buildah(['add', '--quiet', container, `/bases/${folder}`, '/']);
-  if (env.length > 0) buildah(['config', ...env.flatMap((one) => ['--env', one]), container]);
-  buildah(['commit', '--quiet', '--rm', container, name]);
-}
-
-/** Builds a target, and gives its root file system: a folder of this machine. */
-function build(target: string): string {
+/** Builds a target, and gives its root file system. */
+function build(target: Target): string {
   const startedAtMs = performance.now();
-  const labels = ['--build-arg', `REVISION=${revision}`];
-  const isolated = [
-    '--isolation',
-    'chroot',
-    '--network',
-    'host',
-    '--pull-never',
-    '--format',
-    'docker',
-  ];
-  buildah([
-    'bud',
-    ...isolated,
-    '--layers=false',
-    ...labels,
-    '--target',
-    target,
-    '-t',
-    target,
-    '/project',
-  ]);
+  images.build(target);
   const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(0);
-  const mounted = buildah(['mount', buildah(['from', '--pull-never', target])]);
-  const root = join(bases.builder, mounted);
+  const root = images.rootOf(target);
   const own = target === 'heimdall' ? 'app' : 'opt';
   const size = run('du', ['-sm', join(root, own)]).split('\t')[0] ?? '';
   checks.that(`--target ${target} is built`, true, `${seconds} s, ${size} MB beside its base`);
   return root;
-}
-
-interface ImageConfig {
-  readonly User: string;
-  readonly Entrypoint: readonly string[];
-  readonly Cmd: readonly string[] | null;
-  readonly WorkingDir: string;
-  readonly Env: readonly string[];
-  readonly Labels: Readonly<Record<string, string>>;
-}
-
-function configOf(target: string): ImageConfig {
-  const { Docker } = JSON.parse(buildah(['inspect', '--type', 'image', target])) as {
-    readonly Docker: { readonly config: ImageConfig };
-  };
-  return Docker.config;
 }
 
 /** A program in a space of its own, in which it is process 1, as in a container. */
@@ -135,8 +69,8 @@ class Contained {
   }
 }
 
-function checkConfig(target: string): ImageConfig {
-  const config = configOf(target);
+function checkConfig(target: Target): ImageConfig {
+  const config = images.configOf(target);
   checks.that('not root', config.User === user, config.User);
   const title = config.Labels['org.opencontainers.image.title'] ?? '';
   checks.that('labels', title.startsWith('heimdall'), title);
@@ -235,17 +169,8 @@ async function checkEnd(program: Contained, wanted: number): Promise<void> {
   checks.that('as process 1 it ends in order on SIGTERM', code === wanted, found);
 }
 
-exportContext();
-checks.title('Bases that stand in for the true ones');
-importBase('NODE_IMAGE', 'node', ['NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt']);
-importBase('DEBIAN_IMAGE', 'debian', []);
-importBase('MAVEN_IMAGE', 'java', []);
-importBase('JAVA_IMAGE', 'java', []);
-checks.that('made with debootstrap', true);
 await checkResolver();
 await checkMember();
-// Each would keep a copy of its base.
-buildah(['rm', '--all']);
-buildah(['rmi', '--force', 'heimdall', 'member']);
+images.drop('heimdall', 'member');
 checks.finish();
 process.exitCode = checks.failed === 0 ? 0 : 1;

@@ -1,15 +1,12 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '../support/free-ports.ts';
-import { controlPlanePrograms } from './fetched-programs.ts';
+import { Daemons } from './daemons.ts';
+import { controlPlanePrograms } from './kubernetes-programs.ts';
 import type { Manifest } from './manifests.ts';
 
-/** A start takes 2 to 4 s; this is for a machine that is busy. */
-const startMs = 60_000;
 const bridge = 'heimdall-k8s';
 const prefix = '10.98.77';
 
@@ -27,14 +24,21 @@ export interface Outcome {
 export class ControlPlane {
   /** Where pods reach the API. */
   readonly host = `${prefix}.1`;
+  /** The interface that holds the addresses of the control plane and of its pods. */
+  readonly bridge = bridge;
   readonly #folder = mkdtempSync(join(tmpdir(), 'heimdall-kubernetes-'));
   readonly #programs = controlPlanePrograms();
-  readonly #running: ChildProcess[] = [];
+  readonly #daemons = new Daemons(this.#folder);
   #ports: readonly number[] = [];
 
   /** Plain HTTP to the API, as administrator. */
   get url(): string {
     return `http://127.0.0.1:${String(this.#ports[3])}`;
+  }
+
+  /** The file that makes clients administrators. */
+  get access(): string {
+    return this.#path('admin.conf');
   }
 
   get port(): number {
@@ -60,24 +64,18 @@ export class ControlPlane {
     this.#startControllers();
     this.#run('kubectl', [
       '--kubeconfig',
-      this.#path('admin.conf'),
+      this.access,
       'proxy',
       `--port=${String(this.#ports[3])}`,
     ]);
-    await this.#until('the API', async () => (await fetch(`${this.url}/readyz`)).ok);
+    await this.#daemons.until('the API', async () => (await fetch(`${this.url}/readyz`)).ok);
     // Made by a controller: when it is there, controllers work.
     const account = '/api/v1/namespaces/default/serviceaccounts/default';
-    await this.#until('the controllers', async () => (await fetch(this.url + account)).ok);
+    await this.#daemons.until('the controllers', async () => (await fetch(this.url + account)).ok);
   }
 
   async stop(): Promise<void> {
-    // The API server before etcd, or it hangs.
-    for (const child of this.#running.toReversed()) {
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      while (child.exitCode === null && child.signalCode === null) await pause(50);
-      clearTimeout(late);
-    }
+    await this.#daemons.stop(); // the API server before etcd, or it hangs
     spawnSync('ip', ['link', 'del', bridge]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -85,7 +83,7 @@ export class ControlPlane {
   kubectl(argv: readonly string[], input = ''): Outcome {
     const { status, stdout, stderr } = spawnSync(
       join(this.#programs, 'kubectl'),
-      ['--kubeconfig', this.#path('admin.conf'), ...argv],
+      ['--kubeconfig', this.access, ...argv],
       { encoding: 'utf8', input },
     );
     return { isOk: status === 0, text: (stdout + stderr).trim() };
@@ -103,30 +101,12 @@ export class ControlPlane {
     return (JSON.parse(text) as { readonly items: readonly Manifest[] }).items;
   }
 
-  async #until(what: string, probe: () => Promise<boolean>): Promise<void> {
-    const endsAtMs = performance.now() + startMs;
-    while (!(await probe().catch(() => false))) {
-      const ended = this.#running.find(({ exitCode }) => exitCode !== null);
-      if (ended !== undefined || performance.now() > endsAtMs) {
-        throw new Error(
-          `no ${what}: ${ended?.spawnargs.slice(0, 1).join() ?? 'too late'}\n${this.#logs()}`,
-        );
-      }
-      await pause(100);
-    }
-  }
-
-  #logs(): string {
-    return execFileSync('sh', ['-c', `tail -n 5 ${this.#folder}/*.log`], { encoding: 'utf8' });
-  }
-
   #path(name: string): string {
     return join(this.#folder, name);
   }
 
   #run(program: string, argv: readonly string[]): void {
-    const log = openSync(this.#path(`${program}.log`), 'a');
-    this.#running.push(spawn(join(this.#programs, program), argv, { stdio: ['ignore', log, log] }));
+    this.#daemons.start(join(this.#programs, program), argv);
   }
 
   #buildNetwork(): void {
@@ -169,7 +149,7 @@ export class ControlPlane {
     );
     openssl('ec', '-in', 'sa.key', '-pubout', '-out', 'sa.pub');
     writeFileSync(this.#path('tokens.csv'), 'administrator,admin,admin,system:masters\n');
-    writeFileSync(this.#path('admin.conf'), JSON.stringify(this.#administrator()));
+    writeFileSync(this.access, JSON.stringify(this.#administrator()));
   }
 
   #administrator(): unknown {
@@ -205,7 +185,6 @@ export class ControlPlane {
       '--bind-address=0.0.0.0',
       `--secure-port=${String(this.port)}`,
       `--advertise-address=${this.host}`,
-      '--endpoint-reconciler-type=none',
       `--tls-cert-file=${this.#path('api.crt')}`,
       `--tls-private-key-file=${this.#path('api.key')}`,
       `--client-ca-file=${this.#path('ca.crt')}`,
@@ -216,11 +195,12 @@ export class ControlPlane {
       `--service-account-signing-key-file=${this.#path('sa.key')}`,
       '--service-cluster-ip-range=10.96.0.0/24',
       '--enable-admission-plugins=NodeRestriction',
+      '--kubelet-preferred-address-types=InternalIP',
     ]);
   }
 
   #startControllers(): void {
-    const config = this.#path('admin.conf');
+    const config = this.access;
     const access = [
       `--kubeconfig=${config}`,
       `--authentication-kubeconfig=${config}`,

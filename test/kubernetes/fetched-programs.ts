@@ -1,14 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,7 +8,7 @@ export const cacheHome = join(
   process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
   'heimdall',
 );
-const home = join(cacheHome, 'tools');
+export const toolsHome = join(cacheHome, 'tools');
 /** Building kustomize takes half a minute on two cores, the control plane six minutes. */
 const fetchTimeoutMs = 1_800_000;
 
@@ -28,7 +19,6 @@ const schemasVersion = '1.37.0';
 /** The newest schemas that also the control plane of `npm run test:kubernetes` has. */
 const kubernetesVersion = '1.36.0';
 const prometheusOperatorVersion = '0.92.0';
-const controlPlaneVersion = '1.36.3';
 
 /** The program that renders `k8s/`; built from its sources by Go. */
 export function kustomize(): string {
@@ -71,39 +61,6 @@ export function kubernetesSchemas(): string {
   return join(folder, schemas, `v${kubernetesVersion}-local-strict`);
 }
 
-/**
- * A folder with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl, built from
- * their sources by Go: about eleven minutes of CPU for the first time. Debian's etcd is too old: its
- * watches stall under this API server.
- */
-export function controlPlanePrograms(): string {
-  return kept(`kubernetes-${controlPlaneVersion}`, (target) => {
-    const module = `k8s.io/kubernetes@v${controlPlaneVersion}`;
-    const { Dir } = JSON.parse(go(['mod', 'download', '-json', module], {})) as { Dir: string };
-    const own = readFileSync(join(Dir, 'go.mod'), 'utf8').matchAll(
-      /^\s+(k8s\.io\/[a-z-]+) v0\.0\.0/gm,
-    );
-    const parts = new Set([...own].map(([, name]) => name ?? ''));
-    const staged = `v0.${controlPlaneVersion.split('.').slice(1).join('.')}`;
-    const lines = [
-      'module controlplane',
-      'go 1.26.0',
-      `require k8s.io/kubernetes v${controlPlaneVersion}`,
-      ...[...parts].map((name) => `replace ${name} => ${name} ${staged}`),
-    ];
-    const sources = mkdtempSync(join(home, 'build.'));
-    writeFileSync(join(sources, 'go.mod'), lines.join('\n'));
-    const version = `-X k8s.io/component-base/version.gitVersion=v${controlPlaneVersion}`;
-    const build = ['build', '-mod=mod', '-ldflags', `-s -w ${version}`, '-o', `${target}/`];
-    const programs = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'];
-    const packages = programs.map((name) => `k8s.io/kubernetes/cmd/${name}`);
-    go(['-C', sources, ...build, ...packages], {});
-    go(['-C', sources, ...build, 'go.etcd.io/etcd/server/v3'], {});
-    renameSync(join(target, 'v3'), join(target, 'etcd'));
-    rmSync(sources, { recursive: true });
-  });
-}
-
 /** A folder with the custom resource definitions of the Prometheus operator; from its Go module. */
 export function prometheusCrds(): string {
   const name = `github.com/prometheus-operator/prometheus-operator@v${prometheusOperatorVersion}`;
@@ -111,11 +68,14 @@ export function prometheusCrds(): string {
   return join(Dir, 'example/prometheus-operator-crd');
 }
 
-/** Beside the place where it belongs, and renamed when complete: several may fetch at once. */
-function kept(name: string, fetch: (target: string) => void): string {
-  const folder = join(home, name);
+/**
+ * The folder of this name, filled by `fetch` the first time: beside the place where it belongs, and
+ * renamed when complete, as several may fetch at once.
+ */
+export function kept(name: string, fetch: (target: string) => void): string {
+  const folder = join(toolsHome, name);
   if (existsSync(folder)) return folder;
-  mkdirSync(home, { recursive: true });
+  mkdirSync(toolsHome, { recursive: true });
   const target = mkdtempSync(`${folder}.`);
   try {
     fetch(target);
@@ -137,7 +97,8 @@ function fetchWheel(name: string, version: string, target: string): void {
   }
 }
 
-function go(argv: readonly string[], env: NodeJS.ProcessEnv): string {
+/** Runs Go, and gives what it printed. */
+export function go(argv: readonly string[], env: NodeJS.ProcessEnv): string {
   return run('go', argv, { GOFLAGS: '-modcacherw', CGO_ENABLED: '0', ...env });
 }
 

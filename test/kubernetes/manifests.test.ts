@@ -342,6 +342,12 @@ describe.each(gridOverlays)('members of k8s/%s', (overlay) => {
     expect(find(rendered(overlay), 'Role', 'heimdall-member')['rules']).toEqual([
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] },
       { apiGroups: [''], resources: ['pods', 'services'], verbs: ['get'] },
+      {
+        apiGroups: [''],
+        resources: ['endpoints'],
+        resourceNames: ['heimdall-peers'],
+        verbs: ['get'],
+      },
     ]);
     expect(find(rendered(overlay), 'ClusterRole', 'heimdall-member-zones')['rules']).toEqual([
       { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },

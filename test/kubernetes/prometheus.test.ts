@@ -10,31 +10,12 @@ import { waitFor } from '../support/wait-for.ts';
 import {
   alerts,
   dashboardQueries,
+  hastyRules,
   labelValuesOf,
-  ruleFile,
   rules,
   seriesOf,
 } from './monitoring.ts';
-import type { Rule } from './monitoring.ts';
 import { Prometheus } from './prometheus.ts';
-
-interface Group {
-  readonly name: string;
-  readonly interval?: string;
-  readonly rules: readonly Rule[];
-}
-
-/** The rules as shipped, but that nobody waits minutes for them. */
-function hastyRules(): unknown {
-  const { groups } = ruleFile() as { readonly groups: readonly Group[] };
-  return {
-    groups: groups.map((group) => ({
-      ...group,
-      interval: '250ms',
-      rules: group.rules.map((rule) => (rule.alert === undefined ? rule : { ...rule, for: '0s' })),
-    })),
-  };
-}
 
 describe('a real Prometheus that scrapes a replica and a member', () => {
   let upstream: ScriptedUpstream;

@@ -17,10 +17,23 @@ export interface RuleState {
   readonly lastError?: string;
 }
 
+/** The samples that a query came to over a time. */
+export interface Line {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [time: number, value: string])[];
+}
+
+/** When the values of a query are wanted, in Unix time. */
+export interface TimeRange {
+  readonly startS: number;
+  readonly endS: number;
+  readonly stepS: number;
+}
+
 /** The exporter of a member takes its time on a machine that is busy; replicas take milliseconds. */
 const slowScrape = { scrape_interval: '2s', scrape_timeout: '2s' };
 
-/** A real Prometheus that scrapes replicas and evaluates rules every quarter of a second. */
+/** A real Prometheus that scrapes replicas and members, and evaluates rules. */
 export class Prometheus {
   readonly #process: TestProcess;
   readonly #folder: string;
@@ -35,20 +48,29 @@ export class Prometheus {
   /**
    * @param targets host and port of what is scraped, by the name of the job
    * @param rules as a rule file has them
+   * @param interval between two scrapes of a replica, and between two evaluations of a rule
    */
   static async start(
     targets: Readonly<Record<string, readonly string[]>>,
     rules: unknown,
+    interval = '250ms',
   ): Promise<Prometheus> {
     const folder = mkdtempSync(join(tmpdir(), 'heimdall-prometheus-'));
     writeFileSync(join(folder, 'rules.yaml'), JSON.stringify(rules));
     const config = {
-      global: { scrape_interval: '250ms', scrape_timeout: '250ms', evaluation_interval: '250ms' },
+      global: {
+        scrape_interval: interval,
+        scrape_timeout: interval,
+        evaluation_interval: interval,
+      },
       rule_files: ['rules.yaml'],
       scrape_configs: Object.entries(targets).map(([job_name, list]) => ({
         job_name,
         ...(job_name === 'heimdall-member' ? slowScrape : {}),
-        static_configs: [{ targets: list }],
+        static_configs: list.map((target, index) => ({
+          targets: [target],
+          labels: { instance: `${job_name}-${String(index + 1)}` },
+        })),
       })),
     };
     writeFileSync(join(folder, 'prometheus.yaml'), JSON.stringify(config));
@@ -77,6 +99,17 @@ export class Prometheus {
   async query(expression: string): Promise<readonly Sample[]> {
     const data = await this.#get('query', { query: expression });
     return (data as { readonly result: readonly Sample[] }).result;
+  }
+
+  /** The values of an expression over a time, by series. */
+  async range(expression: string, { startS, endS, stepS }: TimeRange): Promise<readonly Line[]> {
+    const data = await this.#get('query_range', {
+      query: expression,
+      start: String(startS),
+      end: String(endS),
+      step: String(stepS),
+    });
+    return (data as { readonly result: readonly Line[] }).result;
   }
 
   async rules(): Promise<readonly RuleState[]> {

@@ -82,7 +82,10 @@ function checkRights(): void {
       ...['auth', 'can-i', verb, what, '-n', namespace],
       `--as=system:serviceaccount:${namespace}:${account}`,
     ]).isOk;
-  const allowed = ['list endpointslices.discovery.k8s.io', 'get pods', 'get services', 'get nodes'];
+  const allowed = [
+    ...['list endpointslices.discovery.k8s.io', 'get endpoints/heimdall-peers'],
+    ...['get pods', 'get services', 'get nodes'],
+  ];
   const refused = [
     ...['get secrets', 'list secrets', 'list pods', 'delete pods', 'create pods', 'watch pods'],
     ...[

@@ -14,6 +14,8 @@ export interface Page {
   getByRole(role: string, options: { name: string }): Locator;
   emulateMedia(media: { colorScheme: 'light' | 'dark' }): Promise<void>;
   setViewportSize(size: { width: number; height: number }): Promise<void>;
+  setContent(html: string): Promise<void>;
+  screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   /** Runs an expression in the page. */
   evaluate<T>(expression: string): Promise<T>;
 }
