@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { parseSocketAddress } from '../base/address.ts';
-import { ConfigInvalid } from '../base/errors.ts';
+import { ConfigInvalid, describeError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { addressesLeadingBack } from '../upstream/leading-back.ts';
-import type { UpstreamOptions } from '../upstream/options.ts';
-import { formatServer, parseServer } from '../base/server-address.ts';
+import { readAuthority } from '../upstream/authority.ts';
+import type { KnownHost, UpstreamOptions } from '../upstream/options.ts';
+import { formatServer, isHostName, parseUpstream } from '../base/server-address.ts';
 import { systemServers } from '../upstream/system-servers.ts';
 
 /** Where the system keeps its resolvers (resolv.conf(5)). */
@@ -70,7 +71,7 @@ function leadingBack(
   surroundings: Surroundings,
 ): string[] {
   const listen = config.listen.addresses.map((text) => parseSocketAddress(text, 0));
-  const parsed = servers.map(parseServer);
+  const parsed = servers.flatMap(parseUpstream).filter((server) => !isHostName(server));
   const back = addressesLeadingBack(parsed, listen, surroundings.interfaceAddresses());
   return back.map(formatServer);
 }
@@ -78,6 +79,7 @@ function leadingBack(
 function refuseOwnAddresses(config: Config, surroundings: Surroundings): void {
   const lists = [
     { path: 'upstream.servers', servers: config.upstream.servers },
+    { path: 'upstream.bootstrap', servers: config.upstream.bootstrap },
     ...config.routes.map(({ servers }, index) => ({ path: `routes.${String(index)}`, servers })),
   ];
   const problems = lists.flatMap(({ path, servers }) =>
@@ -95,6 +97,7 @@ function optionsOf(config: Config, servers: readonly string[]): UpstreamOptions 
   return {
     ...upstream,
     servers,
+    hosts: upstream.hosts.map(knownHostOf),
     routes: routes.map(({ suffix, servers: own, strategy }) => ({
       suffix,
       servers: own,
@@ -107,4 +110,19 @@ function optionsOf(config: Config, servers: readonly string[]): UpstreamOptions 
       negativeTtlMaxSeconds: cache.negativeTtlMaxSeconds,
     },
   };
+}
+
+/** @throws {ConfigInvalid} when its authorities cannot be read */
+function knownHostOf(
+  { caFile, ...host }: Config['upstream']['hosts'][number],
+  index: number,
+): KnownHost {
+  if (caFile === undefined) return host;
+  try {
+    return { ...host, certificateAuthority: readAuthority(readFileSync(caFile, 'utf8')) };
+  } catch (error) {
+    const path = `upstream.hosts[${String(index)}].caFile`;
+    const message = `found ${caFile}, which cannot be used: ${describeError(error)}`;
+    throw new ConfigInvalid([{ source: 'configuration', path, message }]);
+  }
 }

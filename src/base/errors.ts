@@ -166,10 +166,18 @@ export class ExchangeFailed extends HeimdallError {
 
 /**
  * Why an exchange failed: the label values of `heimdall_upstream_failures_total`. `exhausted` means
- * that a socket or connection of ours was missing, all others are to the account of the upstream.
+ * that a socket or connection of ours was missing, all others are to the account of the upstream;
+ * `certificate` that it did not prove who it is, `protocol` that its TLS or HTTP was none to use.
  */
 export type ExchangeFailure =
-  'timeout' | 'network' | 'refused_connection' | 'malformed' | 'closed' | 'exhausted';
+  | 'timeout'
+  | 'network'
+  | 'refused_connection'
+  | 'malformed'
+  | 'closed'
+  | 'certificate'
+  | 'protocol'
+  | 'exhausted';
 
 /** The text of anything thrown, with its causes. */
 export function describeError(error: unknown): string {

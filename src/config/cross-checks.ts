@@ -1,12 +1,8 @@
 import type { ConfigProblem } from '../base/errors.ts';
+import type { Conflict } from './conflict.ts';
 import { formatPath, type Place } from './layer.ts';
 import type { Config } from './schema.ts';
-
-/** A relation between options that does not hold; it is reported at `path`. */
-interface Conflict {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
+import { upstreamConflicts } from './upstream-checks.ts';
 
 type Ordered = readonly [lowerPath: string, lower: number, upperPath: string, upper: number];
 
@@ -154,6 +150,7 @@ export function crossCheck(
     ...filterConflicts(config),
     ...certificateConflicts(config),
     ...rewriteConflicts(config),
+    ...upstreamConflicts(config),
   ].map(({ path, message }) => ({
     ...locate(path),
     path: formatPath(path),

@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { formatServer, parseServer } from '../base/server-address.ts';
+import { canonicalUpstream } from '../base/server-address.ts';
 import { parseAbsoluteName, parseSuffix } from './addresses.ts';
+import { bootstrap, encrypted, hosts } from './schema-upstream-encrypted.ts';
 import { flag, integer, parsedText, share } from './values.ts';
 
 const strategies = ['fastest', 'sequential', 'parallel'] as const;
 
 const server = parsedText(
-  'an upstream such as "1.1.1.1", "dns.example:53", "[2606:4700::1]:53" or "tcp://1.1.1.1:53"',
-  (text) => formatServer(parseServer(text)),
+  'an upstream such as "1.1.1.1", "[2606:4700::1]:53", "tcp://1.1.1.1:53", "tls://9.9.9.9#dns.quad9.net", "https://dns.example/dns-query" or a stamp (sdns://…)',
+  canonicalUpstream,
 );
 
 const health = z.strictObject({
@@ -86,7 +87,8 @@ const tcp = z.strictObject({
 
 export const upstreamSchema = z.strictObject({
   servers: z.array(server).prefault([]).meta({
-    description: "The resolvers that are asked, in order; none means the system's resolvers.",
+    description:
+      "The resolvers that are asked, in order; none means the system's resolvers. `A else B` asks B only while A does not work.",
   }),
   strategy: z.enum(strategies).default('fastest').meta({
     description:
@@ -129,7 +131,9 @@ export const upstreamSchema = z.strictObject({
     'Pass the AD bit of upstreams on; only over a path that you trust (RFC 4035 section 4.9.3).',
     false,
   ),
-  resolveIntervalMs: integer('How often upstreams given by name are looked up again.', {
+  bootstrap,
+  hosts,
+  resolveIntervalMs: integer('How often upstreams given by name are looked up again, at most.', {
     min: 1000,
     max: 86_400_000,
     fallback: 30_000,
@@ -138,6 +142,7 @@ export const upstreamSchema = z.strictObject({
   health: health.prefault({}),
   udp: udp.prefault({}),
   tcp: tcp.prefault({}),
+  encrypted: encrypted.prefault({}),
 });
 
 export const routeSchema = z.strictObject({

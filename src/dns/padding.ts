@@ -4,13 +4,13 @@ import { optFixedLength } from './edns.ts';
 import { messageLengthMax } from './message.ts';
 
 /** The block that responses are filled up to (RFC 8467 section 4.1). */
-const paddingBlock = 468;
+const responsePaddingBlock = 468;
 /** Code and length in front of the octets of an option (RFC 6891 section 6.1.2). */
 const optionHeadLength = 4;
 
 /** The octets of an option that fills a message of `length` octets to the next whole block. */
-export function paddingFor(length: number): number {
-  const filled = Math.ceil((length + optionHeadLength) / paddingBlock) * paddingBlock;
+export function paddingFor(length: number, block = responsePaddingBlock): number {
+  const filled = Math.ceil((length + optionHeadLength) / block) * block;
   return Math.min(filled, messageLengthMax) - length;
 }
 

@@ -76,6 +76,10 @@ export const metricTable = {
     'Queries turned away because of a limit, or of who asked.',
     'reason',
   ),
+  heimdall_cookies_total: counter(
+    'Queries that had a cookie, by what it was worth (RFC 7873).',
+    'result',
+  ),
   heimdall_tcp_connections: gauge('Connections of clients that are open.', 'transport'),
   heimdall_tcp_connections_refused_total: counter(
     'Connections of clients closed because of a limit.',
@@ -104,6 +108,11 @@ export const metricTable = {
     'Changes of the state of an upstream, by the new state.',
     'server',
     'state',
+  ),
+  heimdall_upstream_connections_total: counter(
+    'Connections opened to upstreams over TCP, TLS and HTTPS: `new`, or `resumed` where a TLS session was.',
+    'server',
+    'kind',
   ),
   heimdall_upstream_loops_total: counter(
     'Probes of a forwarding loop that came back to this replica.',

@@ -26,6 +26,8 @@ const failureReasons: readonly ExchangeFailure[] = [
   'refused_connection',
   'malformed',
   'closed',
+  'certificate',
+  'protocol',
   'exhausted',
 ];
 
@@ -35,6 +37,8 @@ export class ServerCounters {
   readonly responses = new LabelCounter<string>(['NOERROR', 'NXDOMAIN', 'SERVFAIL']);
   readonly failures = new LabelCounter<ExchangeFailure>(failureReasons);
   readonly mismatches = new LabelCounter<MismatchKind>([]);
+  /** By whether a TLS session of before was resumed. */
+  readonly connections = new LabelCounter<'new' | 'resumed'>([]);
   readonly stateChanges = new LabelCounter<ServerState>(['up', 'down']);
   loops = 0;
   failovers = 0;
@@ -72,6 +76,10 @@ export class UpstreamCounters implements UpstreamObserver {
     this.#of(server).stateChanges.count(state);
     const isGone = state === 'down' || state === 'loop';
     this.#log[isGone ? 'warn' : 'info']('upstream changed', { server, state, reason });
+  }
+
+  connectionOpened(server: string, isResumed: boolean): void {
+    this.#of(server).connections.count(isResumed ? 'resumed' : 'new');
   }
 
   loopFound(server: string): void {

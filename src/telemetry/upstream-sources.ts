@@ -33,6 +33,9 @@ export function upstreamSources(
     heimdall_upstream_state_changes_total: perServer((of, server) =>
       byLabel('state', of.stateChanges.entries(), { server }),
     ),
+    heimdall_upstream_connections_total: perServer((of, server) =>
+      byLabel('kind', of.connections.entries(), { server }),
+    ),
     heimdall_upstream_loops_total: perServerTotal((of) => of.loops),
     heimdall_upstream_failovers_total: perServerTotal((of) => of.failovers),
     heimdall_upstream_retransmissions_total: perServerTotal((of) => of.retransmissions),

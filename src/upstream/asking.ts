@@ -30,12 +30,14 @@ export class Asking implements AttemptListener {
   readonly #width: number;
   readonly #done: (outcome: Outcome) => void;
   readonly #endsAtMs: number;
-  /** Upstreams not yet asked, in order. */
-  readonly #waiting: Server[];
-  #reserve: readonly Server[];
+  /** Upstreams not yet asked, in order, by tier; none of the tiers is empty. */
+  readonly #waiting: Server[][];
+  #reserve: Choice['reserve'];
   /** The upstreams asked and what they said so far, in order. */
   readonly #asked: Asked[] = [];
   #wave: readonly Attempt[] = [];
+  /** What comes after this wave is of another tier. */
+  #isEndOfTier = false;
   #waveTimer: Timer | undefined;
   readonly #budget: Timer;
   #isOver = false;
@@ -52,7 +54,7 @@ export class Asking implements AttemptListener {
     this.#attempts = attempts;
     this.#query = asked.query;
     this.#width = asked.choice.width;
-    this.#waiting = [...asked.choice.preferred];
+    this.#waiting = asked.choice.preferred.map((tier) => [...tier]);
     this.#reserve = asked.choice.reserve;
     this.#done = done;
     const { queryBudgetMs } = context.options;
@@ -109,14 +111,21 @@ export class Asking implements AttemptListener {
     return this.#asked.filter(({ result }) => result === undefined).map(({ attempt }) => attempt);
   }
 
-  /** The upstreams of the next wave; those that are out only when none of the others responded. */
+  /**
+   * The upstreams of the next wave, all of one tier; those that are out only when none of the others
+   * responded.
+   */
   #nextServers(): Server[] {
     const responded = this.#asked.some(({ result }) => result?.kind === 'error');
     if (this.#waiting.length === 0 && !responded) {
-      this.#waiting.push(...this.#reserve);
+      this.#waiting.push(...this.#reserve.map((tier) => [...tier]));
       this.#reserve = [];
     }
-    return this.#waiting.splice(0, this.#width);
+    const [tier] = this.#waiting;
+    const servers = tier?.splice(0, this.#width) ?? [];
+    this.#isEndOfTier = tier?.length === 0 && this.#waiting.length > 1;
+    if (tier?.length === 0) this.#waiting.shift();
+    return servers;
   }
 
   #nextWave(): void {
@@ -157,7 +166,10 @@ export class Asking implements AttemptListener {
   #awaitWave(): void {
     this.#waveTimer?.cancel();
     const timeoutsMs = this.#wave.map(({ server, sends }) => server.tryTimeoutMs(sends));
-    this.#waveTimer = this.#context.clock.setTimer(Math.max(...timeoutsMs), () =>
+    // The worse way is gone when the better one has failed, not when it is slow today.
+    const { failureTimeoutMs } = this.#context.options.health;
+    const leastMs = this.#isEndOfTier ? failureTimeoutMs : 0;
+    this.#waveTimer = this.#context.clock.setTimer(Math.max(leastMs, ...timeoutsMs), () =>
       this.#onWaveTimeout(),
     );
   }

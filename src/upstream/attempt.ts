@@ -110,7 +110,7 @@ export class Attempt {
 
   /** Sends the same octets again, if that is still allowed and of use. */
   retransmit(): boolean {
-    if (this.#isOver || this.#transport === 'tcp' || this.#sends >= sendsMax) return false;
+    if (this.#isOver || this.#transport !== 'udp' || this.#sends >= sendsMax) return false;
     this.#sends++;
     this.#exchange.retransmit();
     this.#context.observer.retransmitted(this.server.text);
@@ -183,10 +183,10 @@ export class Attempt {
     return this.#context.clock.setTimer(failureTimeoutMs, () => this.#fail(this.#exchange.silence));
   }
 
-  #fail(reason: ExchangeFailure): void {
+  #fail(reason: ExchangeFailure, text?: string): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.server.failed(reason);
+    this.server.failed(reason, text);
   }
 
   #onResponse(message: Buffer, elapsedMs: number): void {
@@ -212,8 +212,8 @@ export class Attempt {
    * 9).
    */
   #onTruncated(message: Buffer, elapsedMs: number): void {
-    if (this.#transport === 'tcp') {
-      this.#break('malformed', 'a truncated response over TCP');
+    if (this.#transport !== 'udp') {
+      this.#break('malformed', 'a truncated response, though not over UDP');
       return;
     }
     this.server.responded(headerResponseCode(message), elapsedMs);
@@ -255,7 +255,7 @@ export class Attempt {
   }
 
   #break(reason: ExchangeFailure, text: string): void {
-    this.#fail(reason);
+    this.#fail(reason, text);
     this.#finish({ kind: 'broken', reason, text });
   }
 

@@ -42,7 +42,7 @@ export class CheckedExchange {
     this.#handlers = handlers;
     const { name } = plan.shape.question;
     const asked = plan.mixCase ? mixCase(name, context.random) : name;
-    this.#sent = encodeQuery(context.random.uint16(), asked, plan.shape);
+    this.#sent = encodeQuery(context.random.uint16(), asked, plan.shape, plan.address.transport);
     this.#sentAtMs = context.clock.nowMs();
     this.#exchange = context.transport.send(plan.address, this.#sent, {
       message: (octets) => this.#onMessage(octets),

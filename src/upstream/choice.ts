@@ -8,9 +8,10 @@ import { isIn } from './usable.ts';
 export interface Choice {
   /** How many are asked at once. */
   readonly width: number;
-  readonly preferred: readonly Server[];
-  /** Those that are out: the last resort when no other responds. */
-  readonly reserve: readonly Server[];
+  /** In tiers: whatever is of a later one is not asked while one of an earlier may still answer. */
+  readonly preferred: readonly (readonly Server[])[];
+  /** Those that are out, in tiers as well: the last resort when no other responds. */
+  readonly reserve: readonly (readonly Server[])[];
 }
 
 /** What a choice depends on. */
@@ -21,13 +22,25 @@ export interface ChoiceDeps {
 }
 
 /** Orders the upstreams of a route by its strategy; those that lead back to us are left out. */
-export function choose(servers: readonly Server[], strategy: Strategy, deps: ChoiceDeps): Choice {
-  const candidates = servers.filter(({ health }) => health.state !== 'loop');
-  const preferred = candidates.filter((server) => isIn(server, deps.healthBoard));
-  const reserve = candidates.filter((server) => !preferred.includes(server)).sort(byHealth);
-  if (strategy === 'sequential') return { width: 1, preferred, reserve };
-  const width = strategy === 'parallel' ? Math.max(1, deps.options.parallelism) : 1;
-  return { width, preferred: explore(preferred.sort(bySpeed), deps), reserve };
+export function choose(
+  tiers: readonly (readonly Server[])[],
+  strategy: Strategy,
+  deps: ChoiceDeps,
+): Choice {
+  const candidates = tiers.map((tier) => tier.filter(({ health }) => health.state !== 'loop'));
+  const inUse = candidates.map((tier) => tier.filter((one) => isIn(one, deps.healthBoard)));
+  const out = candidates.map((tier, at) => tier.filter((one) => inUse[at]?.includes(one) !== true));
+  const order = (servers: Server[]): readonly Server[] =>
+    strategy === 'sequential' ? servers : explore(servers.sort(bySpeed), deps);
+  return {
+    width: strategy === 'parallel' ? Math.max(1, deps.options.parallelism) : 1,
+    preferred: inUse.map(order).filter(isFilled),
+    reserve: out.map((servers) => servers.sort(byHealth)).filter(isFilled),
+  };
+}
+
+function isFilled(tier: readonly Server[]): boolean {
+  return tier.length > 0;
 }
 
 /** An upstream without any estimate comes first, or it would never get one. */

@@ -91,6 +91,8 @@ function kindOf(result: FailedAttempt['result']): number {
     case 'network':
     case 'refused_connection':
     case 'closed':
+    case 'certificate':
+    case 'protocol':
       return extendedErrorCode.NETWORK_ERROR;
     case 'malformed':
       return extendedErrorCode.INVALID_DATA;

@@ -2,37 +2,50 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { canonicalHost, isHostName } from '../base/server-address.ts';
-import type { ServerAddress } from '../base/server-address.ts';
+import { canonicalHost } from '../base/server-address.ts';
 
-/** Looks the addresses of a host name up; rejects when that fails. */
-export type ResolveHost = (name: string) => Promise<readonly string[]>;
+/** The addresses of a host name, and how long they hold if that is known. */
+export interface FoundAddresses {
+  readonly addresses: readonly string[];
+  readonly ttlSeconds: number | undefined;
+}
+
+/** Looks the addresses of a host name up; rejects, or finds none, when that fails. */
+export type ResolveHost = (name: string) => Promise<FoundAddresses>;
 
 /** No name of a resolver has more; a Service of Kubernetes without an address of its own might. */
 const addressesMax = 16;
 /** How long the start waits for names before it goes on without them. */
 const startWaitMs = 2000;
-/** A name without any address is looked up again after this, rather than at the next interval. */
-const unresolvedRetryMs = 2000;
+/** What is due is looked for so often; a name without any address always is. */
+const tickMs = 2000;
+/** However long addresses hold, they are looked up again after this. */
+const lifetimeMaxMs = 3_600_000;
 
 /** Asks the system, as other programs do: its hosts file included. */
-export async function systemLookup(name: string): Promise<readonly string[]> {
+export async function systemLookup(name: string): Promise<FoundAddresses> {
   const found = await lookup(name, { all: true });
-  return found.map(({ address }) => address);
+  return { addresses: found.map(({ address }) => address), ttlSeconds: undefined };
+}
+
+/** What is known of a name. */
+interface Host {
+  addresses: readonly string[];
+  dueAtMs: number;
+  isInFlight: boolean;
 }
 
 /**
- * The addresses of upstreams given by name, looked up again at an interval. What was found last
- * stays when a lookup fails.
+ * The addresses of upstreams given by name, looked up again when their TTL is over, though not more
+ * often than set. What was found last stays when a lookup fails.
  */
 export class HostAddresses {
   readonly #clock: Clock;
   readonly #resolve: ResolveHost;
   readonly #changed: () => void;
-  readonly #addresses = new Map<string, readonly string[]>();
-  readonly #inFlight = new Set<string>();
-  #names: readonly string[] = [];
-  #timers: Timer[] = [];
+  readonly #hosts = new Map<string, Host>();
+  #intervalMs = 0;
+  #ticks: Timer | undefined;
   /** Ends the wait of `watch`, if there is one. */
   #goOn = (): void => {};
 
@@ -43,33 +56,33 @@ export class HostAddresses {
     this.#changed = changed;
   }
 
-  /** Looks these names up, now and at the interval; resolves when all are there, or after 2 s. */
+  /**
+   * Looks these names up, now and whenever they are due; resolves when all are there, or after 2 s.
+   * @param intervalMs shortest time between two lookups of a name that is known
+   */
   async watch(names: readonly string[], intervalMs: number): Promise<void> {
     this.stop();
-    this.#names = names;
-    for (const known of this.#addresses.keys()) {
-      if (!names.includes(known)) this.#addresses.delete(known);
+    this.#intervalMs = intervalMs;
+    for (const known of this.#hosts.keys()) if (!names.includes(known)) this.#hosts.delete(known);
+    for (const name of names) {
+      const addresses = this.#hosts.get(name)?.addresses ?? [];
+      this.#hosts.set(name, { addresses, dueAtMs: 0, isInFlight: false });
     }
     if (names.length === 0) return;
-    this.#timers = [
-      repeat(this.#clock, intervalMs, () => void this.#lookUp(this.#names)),
-      repeat(this.#clock, unresolvedRetryMs, () => void this.#lookUp(this.#unresolved())),
-    ];
+    this.#ticks = repeat(this.#clock, Math.min(tickMs, intervalMs), () => void this.#lookUpDue());
     await this.#firstLookUp(names);
   }
 
-  /** The server itself, or one for each address of its name; none while the name has none. */
-  expand(server: ServerAddress): ServerAddress[] {
-    if (!isHostName(server)) return [server];
-    const addresses = this.#addresses.get(server.host) ?? [];
-    return addresses.map((host) => ({ ...server, host }));
+  /** What is known of a name now; none while it has none. */
+  addressesOf(name: string): readonly string[] {
+    return this.#hosts.get(name)?.addresses ?? [];
   }
 
   stop(): void {
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers = [];
-    this.#names = [];
+    this.#ticks?.cancel();
     this.#goOn();
+    // What lookups in flight find is for nobody now.
+    for (const [name, host] of this.#hosts) this.#hosts.set(name, { ...host });
   }
 
   #firstLookUp(names: readonly string[]): Promise<void> {
@@ -79,33 +92,38 @@ export class HostAddresses {
         timer.cancel();
         resolve();
       };
-      void this.#lookUp(names).then(this.#goOn);
+      void this.#lookUpAll(names).then(this.#goOn);
     });
   }
 
-  #unresolved(): string[] {
-    return this.#names.filter((name) => !this.#addresses.has(name));
+  #lookUpDue(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const due = [...this.#hosts].filter(([, host]) => host.dueAtMs <= nowMs);
+    return this.#lookUpAll(due.map(([name]) => name));
   }
 
-  async #lookUp(names: readonly string[]): Promise<void> {
-    await Promise.all(names.map((name) => this.#lookUpOne(name)));
+  async #lookUpAll(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#lookUp(name)));
   }
 
   /** A failed lookup is no news: the last addresses stay; without any, queries fail and say so. */
-  async #lookUpOne(name: string): Promise<void> {
-    if (this.#inFlight.has(name)) return;
-    this.#inFlight.add(name);
-    const addresses = await this.#resolve(name).catch(() => []);
-    this.#inFlight.delete(name);
-    this.#found(name, addresses);
+  async #lookUp(name: string): Promise<void> {
+    const host = this.#hosts.get(name);
+    if (host === undefined || host.isInFlight) return;
+    host.isInFlight = true;
+    const found = await this.#resolve(name).catch(() => undefined);
+    host.isInFlight = false;
+    if (this.#hosts.get(name) === host) this.#note(host, found);
   }
 
-  #found(name: string, addresses: readonly string[]): void {
-    const valid = addresses.filter((address) => isIP(address) !== 0).map(canonicalHost);
-    if (valid.length === 0 || !this.#names.includes(name)) return;
-    const unique = [...new Set(valid)].slice(0, addressesMax);
-    const before = this.#addresses.get(name);
-    this.#addresses.set(name, unique);
-    if (before?.join(' ') !== unique.join(' ')) this.#changed();
+  #note(host: Host, found: FoundAddresses | undefined): void {
+    const valid = (found?.addresses ?? []).filter((address) => isIP(address) !== 0);
+    const unique = [...new Set(valid.map(canonicalHost))].slice(0, addressesMax);
+    const before = host.addresses;
+    if (unique.length > 0) host.addresses = unique;
+    if (host.addresses.length === 0) return;
+    const ttlMs = Math.min((found?.ttlSeconds ?? 0) * 1000, lifetimeMaxMs);
+    host.dueAtMs = this.#clock.nowMs() + Math.max(this.#intervalMs, ttlMs);
+    if (before.join(' ') !== host.addresses.join(' ')) this.#changed();
   }
 }

@@ -21,6 +21,8 @@ export interface UpstreamObserver {
   /** A message that is no response to what was asked. */
   responseMismatched(server: string, kind: MismatchKind): void;
   stateChanged(server: string, state: ServerState, reason: string): void;
+  /** A connection to it stands; `isResumed` says whether by a TLS session of before. */
+  connectionOpened(server: string, isResumed: boolean): void;
   /** The upstream leads back to this resolver. */
   loopFound(server: string): void;
   /** A query left this upstream for another one: it failed, or its time was over. */
@@ -35,6 +37,7 @@ export class NoObserver implements UpstreamObserver {
   exchangeFailed(): void {}
   responseMismatched(): void {}
   stateChanged(): void {}
+  connectionOpened(): void {}
   loopFound(): void {}
   failover(): void {}
   retransmitted(): void {}

@@ -30,11 +30,23 @@ export interface UdpOptions {
 }
 
 /** Connections to one upstream. */
-export interface TcpOptions {
+export interface ConnectionOptions {
   readonly connectionsMax: number;
   readonly idleTimeoutMs: number;
   /** Queries in flight on one connection. */
   readonly queriesPerConnectionMax: number;
+}
+
+/** What is known of a host that upstreams name. */
+export interface KnownHost {
+  /** The name or address that its certificate is for. */
+  readonly name: string;
+  /** Its addresses, so that nobody has to be asked for them; empty where somebody has to be. */
+  readonly addresses: readonly string[];
+  /** `sha256/` and the digest of a key in base64: one of them alone proves who it is. */
+  readonly pins: readonly string[];
+  /** Certificates in PEM that are believed in place of the well-known authorities. */
+  readonly certificateAuthority?: string | undefined;
 }
 
 /** The upstreams of a domain and all names below it. */
@@ -48,8 +60,11 @@ export interface RouteOptions {
 
 /** Everything that can be set about upstreams; all of it can change while running. */
 export interface UpstreamOptions {
-  /** Texts as `parseServer` reads them. */
+  /** Texts as `parseUpstream` reads them. */
   readonly servers: readonly string[];
+  /** Who knows the addresses of hosts given by name: texts as `parseServer` reads them, or `system`. */
+  readonly bootstrap: readonly string[];
+  readonly hosts: readonly KnownHost[];
   readonly strategy: Strategy;
   /** How many are asked at once by the strategy `parallel`. */
   readonly parallelism: number;
@@ -65,7 +80,7 @@ export interface UpstreamOptions {
   readonly ednsBytes: number;
   /** Ask for the AD bit and pass it on. */
   readonly trustAuthenticData: boolean;
-  /** How often upstreams given by name are looked up again. */
+  /** How often upstreams given by name are looked up again, at most. */
   readonly resolveIntervalMs: number;
   /** Ask every upstream once for a random name, to notice one that leads back to this resolver. */
   readonly loopDetection: boolean;
@@ -73,7 +88,9 @@ export interface UpstreamOptions {
   readonly exchangesMax: number;
   readonly health: HealthOptions;
   readonly udp: UdpOptions;
-  readonly tcp: TcpOptions;
+  readonly tcp: ConnectionOptions;
+  /** For DoT and DoH. */
+  readonly encrypted: ConnectionOptions;
   readonly ttl: TtlLimits;
   readonly routes: readonly RouteOptions[];
 }

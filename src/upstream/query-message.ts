@@ -1,14 +1,21 @@
 import { byteAt, putUint16 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
-import { classIn, recordType } from '../dns/codes.ts';
-import { dnssecOkBit, optFixedLength } from '../dns/edns.ts';
+import type { ServerTransport } from '../base/server-address.ts';
+import { classIn, ednsOption, recordType } from '../dns/codes.ts';
+import { dnssecOkBit, encodeOptions, optFixedLength } from '../dns/edns.ts';
 import {
   flagAuthenticData,
   flagCheckingDisabled,
   flagRecursionDesired,
   headerLength,
 } from '../dns/message.ts';
+import { paddingFor, withPadding } from '../dns/padding.ts';
 import type { KeyFlags, Question } from '../dns/question.ts';
+
+/** The block that encrypted queries are filled up to (RFC 8467 section 4.1). */
+const queryPaddingBlock = 128;
+/** "How long do you keep an idle connection?" (RFC 7828 section 3.2.1). */
+const keepaliveAsked = encodeOptions([{ code: ednsOption.TCP_KEEPALIVE, data: Buffer.alloc(0) }]);
 
 /** What a question to an upstream looks like. */
 export interface QueryShape {
@@ -42,8 +49,16 @@ export function mixCase(name: Buffer, random: Random): Buffer {
   return mixed;
 }
 
-/** The octets of a query: RD set, nothing of the client's options, its own id and case. */
-export function encodeQuery(id: number, name: Buffer, shape: QueryShape): Buffer {
+/**
+ * The octets of a query: RD set, nothing of the client's options, its own id and case; over a
+ * stream it asks how long that is kept, and what is encrypted is padded.
+ */
+export function encodeQuery(
+  id: number,
+  name: Buffer,
+  shape: QueryShape,
+  transport: ServerTransport = 'udp',
+): Buffer {
   const questionLength = name.length + 4;
   const optLength = shape.ednsBytes === undefined ? 0 : optFixedLength;
   const message = Buffer.alloc(headerLength + questionLength + optLength);
@@ -62,5 +77,15 @@ export function encodeQuery(id: number, name: Buffer, shape: QueryShape): Buffer
   putUint16(message, optStart + 1, recordType.OPT);
   putUint16(message, optStart + 3, shape.ednsBytes);
   if (shape.flags.dnssecOk) putUint16(message, optStart + 7, dnssecOkBit);
-  return message;
+  return transport === 'udp' ? message : withStreamOptions(message, optStart, transport);
+}
+
+/** HTTP has its own ways to keep a connection. */
+function withStreamOptions(message: Buffer, optStart: number, transport: ServerTransport): Buffer {
+  const asked = transport === 'https' ? Buffer.alloc(0) : keepaliveAsked;
+  const opt = Buffer.concat([message.subarray(optStart), asked]);
+  putUint16(opt, optFixedLength - 2, asked.length);
+  const isEncrypted = transport === 'tls' || transport === 'https';
+  const padding = isEncrypted ? paddingFor(optStart + opt.length, queryPaddingBlock) : 0;
+  return Buffer.concat([message.subarray(0, optStart), withPadding(opt, padding)]);
 }

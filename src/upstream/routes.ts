@@ -1,7 +1,7 @@
 import { byteAt } from '../base/bytes.ts';
 import { formatName, lowerName, parentName, parseName } from '../dns/name.ts';
 import type { Strategy, UpstreamOptions } from './options.ts';
-import { parseServer } from '../base/server-address.ts';
+import { parseUpstream } from '../base/server-address.ts';
 import type { ServerAddress } from '../base/server-address.ts';
 import type { Server } from './server.ts';
 
@@ -10,10 +10,18 @@ export interface Route {
   /** In text with its final dot; `.` for all other names. */
   readonly suffix: string;
   readonly strategy: Strategy;
-  /** As configured: a host may be a name. */
-  readonly addresses: readonly ServerAddress[];
-  /** Those in use now. */
-  servers: readonly Server[];
+  /** As configured, each with the ways of asking it, the best first; a host may be a name. */
+  readonly upstreams: readonly (readonly ServerAddress[])[];
+  /**
+   * The servers in use now: first those that stand for the best way of an upstream, then those for
+   * the second best; the later ones only come into play where none of the earlier can be used.
+   */
+  tiers: readonly (readonly Server[])[];
+}
+
+/** All servers of a route that are in use now. */
+export function serversOf(route: Route): Server[] {
+  return route.tiers.flat();
 }
 
 /** Finds the route of a name: the longest suffix wins; the servers of all are the last. */
@@ -29,8 +37,8 @@ export class Routes {
       this.#bySuffix.set(suffix.toString('latin1'), {
         suffix: formatName(suffix),
         strategy: given.strategy ?? strategy,
-        addresses: given.servers.map(parseServer),
-        servers: [],
+        upstreams: given.servers.map(parseUpstream),
+        tiers: [],
       });
     }
   }
@@ -48,4 +56,15 @@ export class Routes {
       suffix = parentName(suffix);
     }
   }
+}
+
+/** The servers that stand for the best way of each upstream, then for the second best, and so on. */
+export function tiersOf(
+  upstreams: readonly (readonly ServerAddress[])[],
+  expand: (address: ServerAddress) => readonly ServerAddress[],
+): ServerAddress[][] {
+  const most = Math.max(0, ...upstreams.map(({ length }) => length));
+  return Array.from({ length: most }, (_, tier) =>
+    upstreams.flatMap((ways) => ways.slice(tier, tier + 1)).flatMap(expand),
+  );
 }

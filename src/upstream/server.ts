@@ -94,12 +94,13 @@ export class Server {
   /**
    * An exchange had no usable response. When a socket of ours was missing, that is no fault of the
    * upstream. Silence is no sample of the round trip: tries would wait longer for who is mute.
+   * @param text said of what an operator has to put right
    */
-  failed(reason: ExchangeFailure): void {
+  failed(reason: ExchangeFailure, text?: string): void {
     this.#context.observer.exchangeFailed(this.text, reason);
     if (reason === 'exhausted') return;
     this.#failures++;
-    this.health.failed(reason);
+    this.health.failed(explained(reason, text));
   }
 
   stop(): void {
@@ -124,4 +125,10 @@ export class Server {
       sinceFailureMs: Number.isFinite(sinceFailureMs) ? sinceFailureMs : undefined,
     };
   }
+}
+
+/** A wrong certificate or protocol does not go away by itself: it is told what is wrong with it. */
+function explained(reason: ExchangeFailure, text: string | undefined): string {
+  const isOfUse = reason === 'certificate' || reason === 'protocol';
+  return isOfUse && text !== undefined ? `${reason}: ${text}` : reason;
 }

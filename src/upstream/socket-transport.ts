@@ -1,15 +1,13 @@
 import { isIPv6 } from 'node:net';
-import { formatAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { ServerAddress } from '../base/server-address.ts';
 import type { SystemCalls } from '../datagram/system-calls.ts';
 import type { Exchange, ExchangeHandlers, ExchangeTransport } from './exchange.ts';
 import type { MismatchKind } from './observer.ts';
-import type { TcpOptions, UdpOptions } from './options.ts';
+import { ConnectionPools } from './connection-pools.ts';
+import type { UpstreamOptions } from './options.ts';
 import { PoolPeers } from './pool-peer.ts';
-import { TcpPool } from './tcp-pool.ts';
-import type { TcpPoolDeps } from './tcp-pool.ts';
 import { UdpExchange } from './udp-exchange.ts';
 import { UdpPool } from './udp-pool.ts';
 
@@ -19,30 +17,32 @@ export interface SocketTransportDeps {
   readonly random: Random;
   /** For datagrams in batches; undefined where the system or the configuration has none. */
   readonly calls: SystemCalls | undefined;
-  readonly options: () => { readonly udp: UdpOptions; readonly tcp: TcpOptions };
+  readonly options: () => Pick<UpstreamOptions, 'udp' | 'tcp' | 'encrypted' | 'hosts'>;
   /** A message came that belongs to no exchange. */
   readonly stray: (server: ServerAddress, kind: MismatchKind) => void;
+  /** A connection stands; `isResumed` says whether by a TLS session of before. */
+  readonly opened: (server: ServerAddress, isResumed: boolean) => void;
 }
 
 type SendDatagram = ExchangeTransport['send'];
 
 /**
  * Exchanges over real sockets: shared ones in batches, or one of its own for each UDP exchange;
- * pooled connections for TCP.
+ * pooled connections for TCP, TLS and HTTPS.
  */
 export class SocketTransport implements ExchangeTransport {
-  readonly #tcpDeps: TcpPoolDeps;
+  readonly #connections: ConnectionPools;
   readonly #udpPools: readonly UdpPool[];
-  readonly #tcpPools = new Map<string, TcpPool>();
   readonly #sendDatagram: SendDatagram;
 
-  constructor({ clock, random, calls, options, stray }: SocketTransportDeps) {
-    this.#tcpDeps = {
+  constructor({ clock, random, calls, options, stray, opened }: SocketTransportDeps) {
+    this.#connections = new ConnectionPools({
       clock,
       random,
-      options: () => options().tcp,
+      options,
+      opened,
       stray: (server) => stray(server, 'wrong_id'),
-    };
+    });
     if (calls === undefined) {
       this.#udpPools = [];
       this.#sendDatagram = (server, message, handlers) =>
@@ -59,24 +59,12 @@ export class SocketTransport implements ExchangeTransport {
   }
 
   send(server: ServerAddress, message: Buffer, handlers: ExchangeHandlers): Exchange {
-    if (server.transport === 'tcp') return this.#tcpPool(server).send(message, handlers);
-    return this.#sendDatagram(server, message, handlers);
+    if (server.transport === 'udp') return this.#sendDatagram(server, message, handlers);
+    return this.#connections.of(server).send(message, handlers);
   }
 
   stop(): void {
     for (const pool of this.#udpPools) pool.stop();
-    for (const pool of this.#tcpPools.values()) pool.stop();
-    this.#tcpPools.clear();
-  }
-
-  /** Pools without connections are forgotten when another one is needed: servers come and go. */
-  #tcpPool(server: ServerAddress): TcpPool {
-    const key = formatAddress(server);
-    const known = this.#tcpPools.get(key);
-    if (known !== undefined) return known;
-    for (const [other, pool] of this.#tcpPools) if (pool.isEmpty) this.#tcpPools.delete(other);
-    const created = new TcpPool(server, this.#tcpDeps);
-    this.#tcpPools.set(key, created);
-    return created;
+    this.#connections.stop();
   }
 }

@@ -7,20 +7,22 @@ import type { Query } from '../query/query.ts';
 import type { Stage } from '../query/stage.ts';
 import { Asking } from './asking.ts';
 import { Attempts } from './attempts.ts';
+import { Bootstrap } from './bootstrap.ts';
 import { choose } from './choice.ts';
 import type { UpstreamContext } from './context.ts';
 import type { ExchangeTransport } from './exchange.ts';
 import { notAsked } from './failure-outcome.ts';
 import type { HealthBoard } from './health-board.ts';
-import { HostAddresses, systemLookup } from './host-addresses.ts';
-import type { ResolveHost } from './host-addresses.ts';
+import { HostAddresses } from './host-addresses.ts';
+import type { FoundAddresses, ResolveHost } from './host-addresses.ts';
+import { knownHost } from './known-hosts.ts';
 import { LoopDetector } from './loop-detector.ts';
 import type { UpstreamObserver } from './observer.ts';
 import type { UpstreamOptions } from './options.ts';
 import { Prober } from './prober.ts';
-import { Routes } from './routes.ts';
+import { Routes, serversOf, tiersOf } from './routes.ts';
 import type { Route } from './routes.ts';
-import { formatServer, isHostName } from '../base/server-address.ts';
+import { formatServer, isHostName, serverKey } from '../base/server-address.ts';
 import type { ServerAddress } from '../base/server-address.ts';
 import { Server } from './server.ts';
 import { SocketTransport } from './socket-transport.ts';
@@ -37,7 +39,7 @@ export interface UpstreamDeps {
   readonly calls?: SystemCalls | undefined;
   /** In place of sockets. */
   readonly transport?: ExchangeTransport;
-  /** In place of the system's lookup of host names. */
+  /** In place of asking the bootstrap servers for host names. */
   readonly resolveHost?: ResolveHost;
 }
 
@@ -52,8 +54,9 @@ export class Upstreams {
   readonly #attempts: Attempts;
   readonly #prober: Prober;
   readonly #loops: LoopDetector;
+  readonly #bootstrap: Bootstrap;
   readonly #hosts: HostAddresses;
-  /** By their text; a server that several routes name is there once. */
+  /** By their key; a server that several routes name is there once. */
   readonly #servers = new Map<string, Server>();
   #options: UpstreamOptions;
   #routes: Routes;
@@ -68,11 +71,14 @@ export class Upstreams {
     this.#attempts = new Attempts(this.#context);
     this.#prober = new Prober(this.#context);
     deps.healthBoard.onDoubt((text, sinceFailureMs) => {
-      const server = this.#servers.get(text);
-      if (server !== undefined) this.#prober.verify(server, sinceFailureMs);
+      for (const server of this.#servers.values()) {
+        if (server.text === text) this.#prober.verify(server, sinceFailureMs);
+      }
     });
     this.#loops = new LoopDetector(deps.random, deps.observer, this.#prober);
-    this.#hosts = new HostAddresses(deps.clock, deps.resolveHost ?? systemLookup, () => {
+    this.#bootstrap = new Bootstrap(this.#context);
+    const resolveHost = deps.resolveHost ?? ((name: string) => this.#resolve(name));
+    this.#hosts = new HostAddresses(deps.clock, resolveHost, () => {
       const unknown = this.#assign();
       if (this.#isRunning) this.#checkLoops(unknown);
     });
@@ -91,7 +97,7 @@ export class Upstreams {
 
   /** The upstreams in use, as text, each once. */
   get servers(): string[] {
-    return [...this.#servers.keys()];
+    return [...new Set(Array.from(this.#servers.values(), ({ text }) => text))];
   }
 
   /** Looks host names up and looks for loops; resolves after 2 s at the latest. */
@@ -120,6 +126,7 @@ export class Upstreams {
     this.#isRunning = false;
     this.#isStopped = true;
     this.#hosts.stop();
+    this.#bootstrap.stop();
     this.#prober.stop();
     this.#attempts.stop();
     for (const server of this.#servers.values()) server.stop();
@@ -129,7 +136,7 @@ export class Upstreams {
   status(): UpstreamStatus[] {
     return this.#routes
       .all()
-      .flatMap((route) => route.servers.map((server) => statusOf(server, route, this.#context)));
+      .flatMap((route) => serversOf(route).map((server) => statusOf(server, route, this.#context)));
   }
 
   /**
@@ -149,10 +156,12 @@ export class Upstreams {
       return Promise.resolve(notAsked(extendedErrorCode.NOT_READY, 'the resolver is stopping'));
     }
     const route = this.#routes.find(query.question.name);
-    if (route === undefined || route.servers.length === 0) return Promise.resolve(unserved(route));
+    if (route === undefined || serversOf(route).length === 0) {
+      return Promise.resolve(unserved(route));
+    }
     const { random, healthBoard } = this.#context;
     const options = this.#options;
-    const choice = choose(route.servers, route.strategy, { random, healthBoard, options });
+    const choice = choose(route.tiers, route.strategy, { random, healthBoard, options });
     if (choice.preferred.length + choice.reserve.length === 0) {
       const text = 'every upstream leads back to this resolver';
       return Promise.resolve(notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text));
@@ -163,12 +172,33 @@ export class Upstreams {
   }
 
   async #watchHosts(): Promise<void> {
-    const hosts = this.#routes
-      .all()
-      .flatMap(({ addresses }) => addresses)
-      .filter(isHostName)
-      .map(({ host }) => host);
-    await this.#hosts.watch([...new Set(hosts)], this.#options.resolveIntervalMs);
+    const names = this.#unlocated().map(({ host }) => host);
+    await this.#hosts.watch([...new Set(names)], this.#options.resolveIntervalMs);
+  }
+
+  /** The addresses as configured whose host is a name that somebody has to be asked for. */
+  #unlocated(): ServerAddress[] {
+    const addresses = this.#routes.all().flatMap(({ upstreams }) => upstreams.flat());
+    return addresses.filter((address) => isHostName(address) && this.#given(address).length === 0);
+  }
+
+  #given({ host }: ServerAddress): readonly string[] {
+    return knownHost(this.#options.hosts, host)?.addresses ?? [];
+  }
+
+  #resolve(name: string): Promise<FoundAddresses> {
+    const hints = this.#unlocated()
+      .filter(({ host }) => host === name)
+      .flatMap(({ identity }) => identity?.bootstrap ?? []);
+    return this.#bootstrap.find(name, hints);
+  }
+
+  /** The address itself, or one for each address of its name; none while the name has none. */
+  #expand(address: ServerAddress): ServerAddress[] {
+    if (!isHostName(address)) return [address];
+    const given = this.#given(address);
+    const hosts = given.length > 0 ? given : this.#hosts.addressesOf(address.host);
+    return hosts.map((host) => ({ ...address, host }));
   }
 
   /**
@@ -179,30 +209,31 @@ export class Upstreams {
     const unknown: Server[] = [];
     const used = new Set<Server>();
     for (const route of this.#routes.all()) {
-      const addresses = route.addresses.flatMap((address) => this.#hosts.expand(address));
-      const servers = addresses.map((address) => this.#serverAt(address, unknown));
-      route.servers = [...new Set(servers)];
-      for (const server of servers) used.add(server);
+      const addresses = tiersOf(route.upstreams, (address) => this.#expand(address));
+      route.tiers = addresses.map((tier) => [
+        ...new Set(tier.map((address) => this.#serverAt(address, unknown))),
+      ]);
+      for (const server of serversOf(route)) used.add(server);
     }
-    for (const [text, server] of this.#servers) {
+    for (const [key, server] of this.#servers) {
       if (used.has(server)) continue;
       server.stop();
       this.#prober.forget(server);
       this.#loops.forget(server);
-      this.#servers.delete(text);
+      this.#servers.delete(key);
     }
     return unknown;
   }
 
   #serverAt(address: ServerAddress, unknown: Server[]): Server {
-    const text = formatServer(address);
-    const known = this.#servers.get(text);
+    const key = serverKey(address);
+    const known = this.#servers.get(key);
     if (known !== undefined) return known;
     const server = new Server(address, this.#context, (found, state) => {
       if (state === 'loop') this.#loops.check(found);
       else this.#prober.checkHealth(found);
     });
-    this.#servers.set(text, server);
+    this.#servers.set(key, server);
     unknown.push(server);
     return server;
   }
@@ -223,6 +254,7 @@ export class Upstreams {
         calls: deps.calls,
         options,
         stray: (server, kind) => observer.responseMismatched(formatServer(server), kind),
+        opened: (server, isResumed) => observer.connectionOpened(formatServer(server), isResumed),
       });
     return {
       clock,
@@ -238,8 +270,8 @@ export class Upstreams {
 }
 
 function unserved(route: Route | undefined): Outcome {
-  const names = route?.addresses.map(({ host }) => host) ?? [];
+  const names = new Set(route?.upstreams.flat().map(({ host }) => host));
   const text =
-    names.length === 0 ? 'no upstream is configured' : `no address for ${names.join(', ')}`;
+    names.size === 0 ? 'no upstream is configured' : `no address for ${[...names].join(', ')}`;
   return notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text);
 }

@@ -90,6 +90,7 @@ const textOf = new Map([
   ['grid.replicaId', 'replica-1'],
   ['filter.lists', '[{name: ads, files: [/etc/ads]}]'],
   ['filter.types', 'ANY,TYPE65280'],
+  ['upstream.hosts', '[]'],
   ['local.rewrites', '[{name: a.example, to: b.example}]'],
   ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
 ]);
@@ -133,7 +134,7 @@ describe('the environment', () => {
   test.each(options.map((option) => [option.variable, option] as const))(
     '%s sets its option',
     (variable, option) => {
-      if (option.path.endsWith('File')) writeFileSync(file, 'a token\n');
+      if (option.path.endsWith('File')) writeFileSync(file, 'e5e973e5a6b2a43f48e7dc849e37bfcf\n');
       const flags = encrypts.has(option.path) ? certificate : {};
       const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags });
       expect(sources.get(option.path)).toBe('environment');

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -30,4 +30,41 @@ export async function makeCertificate(name = 'resolver.example'): Promise<TestCe
   const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   return { certificateFile, keyFile, cert, key, remove };
+}
+
+/** The same with a validity that ended long ago; `openssl req` makes none. */
+export async function makeExpiredCertificate(name = 'resolver.example'): Promise<TestCertificate> {
+  const made = await makeCertificate(name);
+  const { certificateFile, keyFile } = made;
+  const directory = dirname(certificateFile);
+  const at = (file: string): string => join(directory, file);
+  await writeFile(at('index.txt'), '');
+  await writeFile(
+    at('ca.conf'),
+    `[ca]
+default_ca = own
+[own]
+database = ${at('index.txt')}
+new_certs_dir = ${directory}
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = names
+[any]
+commonName = supplied
+[names]
+subjectAltName = DNS:${name},IP:127.0.0.1
+`,
+  );
+  // prettier-ignore
+  await run('openssl', [
+    'req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', at('request.pem'),
+  ]);
+  // prettier-ignore
+  await run('openssl', [
+    'ca', '-batch', '-selfsign', '-config', at('ca.conf'), '-keyfile', keyFile, '-notext',
+    '-startdate', '20200101000000Z', '-enddate', '20200201000000Z',
+    '-in', at('request.pem'), '-out', certificateFile,
+  ]);
+  return { ...made, cert: await readFile(certificateFile) };
 }

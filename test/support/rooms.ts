@@ -51,7 +51,14 @@ export const rooms: Readonly<Record<string, Room>> = {
   upstream: {
     imports: socketImports,
     types: [],
-    packages: ['node:dgram', 'node:dns/promises', 'node:http2', 'node:net', 'node:tls'],
+    packages: [
+      'node:crypto',
+      'node:dgram',
+      'node:dns/promises',
+      'node:http2',
+      'node:net',
+      'node:tls',
+    ],
   },
   grid: {
     imports: ['base', 'dns'],

@@ -1,10 +1,11 @@
+import type { ServerTransport } from '../../src/base/server-address.ts';
 import dnsPacket from 'dns-packet';
 import type { ExchangeFailure } from '../../src/base/errors.ts';
 import type { Answer as PacketRecord, OptAnswer, PacketOpt } from 'dns-packet';
 
 /** What one query looked like when it arrived at a scripted upstream. */
 export interface ScriptedQuery {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: ServerTransport;
   /** Where it came from; the port tells sockets and connections apart. */
   readonly source: { readonly host: string; readonly port: number };
   readonly id: number;
@@ -79,7 +80,7 @@ const headerLength = 12;
 /** Reads a query; a name or option that dns-packet cannot read throws, as a test should. */
 export function readScriptedQuery(
   wire: Buffer,
-  transport: 'udp' | 'tcp',
+  transport: ServerTransport,
   source: { readonly host: string; readonly port: number },
 ): ScriptedQuery {
   const packet = dnsPacket.decode(wire);

@@ -42,6 +42,9 @@ export function optionsWith(changes: Partial<UpstreamOptions>): UpstreamOptions 
     },
     udp: { portsPerSecondMax: 500, sockets: 16, queriesPerSocketMax: 1000, socketLifetimeMs: 100 },
     tcp: { connectionsMax: 4, idleTimeoutMs: 10_000, queriesPerConnectionMax: 100 },
+    encrypted: { connectionsMax: 2, idleTimeoutMs: 30_000, queriesPerConnectionMax: 200 },
+    bootstrap: [],
+    hosts: [],
     ttl: { ttlMinSeconds: 0, ttlMaxSeconds: 86_400, negativeTtlMaxSeconds: 3600 },
     routes: [],
     ...changes,
@@ -78,6 +81,7 @@ export class RecordingObserver implements UpstreamObserver {
   readonly mismatches: { server: string; kind: MismatchKind }[] = [];
   readonly states: { server: string; state: string; reason: string }[] = [];
   readonly loops: string[] = [];
+  readonly connections: { server: string; isResumed: boolean }[] = [];
   readonly failovers: string[] = [];
   readonly retransmissions: string[] = [];
 
@@ -95,6 +99,10 @@ export class RecordingObserver implements UpstreamObserver {
 
   stateChanged(server: string, state: string, reason: string): void {
     this.states.push({ server, state, reason });
+  }
+
+  connectionOpened(server: string, isResumed: boolean): void {
+    this.connections.push({ server, isResumed });
   }
 
   loopFound(server: string): void {
@@ -125,13 +133,21 @@ export function virtualWorld(changes: Partial<UpstreamOptions>, deps: WorldDeps 
   const clock = new VirtualClock();
   const observer = new RecordingObserver();
   const transport = new ScriptedTransport(clock);
+  const { resolveHost } = deps;
   const upstreams = new Upstreams(optionsWith(changes), {
     clock,
     random: new SeededRandom(7),
     observer,
     healthBoard: deps.healthBoard ?? new NoHealthBoard(),
     transport,
-    ...(deps.resolveHost === undefined ? {} : { resolveHost: deps.resolveHost }),
+    ...(resolveHost === undefined
+      ? {}
+      : {
+          resolveHost: async (name) => ({
+            addresses: await resolveHost(name),
+            ttlSeconds: undefined,
+          }),
+        }),
   });
   /** Asks and lets time pass until there is an outcome. */
   const settle = async (name: string, patienceMs = 4000): Promise<Outcome> => {

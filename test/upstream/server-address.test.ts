@@ -17,12 +17,20 @@ describe('an upstream in text', () => {
     ['tcp://[::1]', 'tcp://[::1]:53'],
     ['[fe80::1%eth0]:53', '[fe80::1%eth0]:53'],
     ['::ffff:1.2.3.4', '[::ffff:1.2.3.4]:53'],
+    ['tls://1.1.1.1', 'tls://1.1.1.1:853'],
+    ['tls://dns.example:8853', 'tls://dns.example:8853'],
+    ['tls://9.9.9.9#Dns.Quad9.net', 'tls://9.9.9.9:853#dns.quad9.net'],
+    ['tls://[2620:fe::fe]#dns.quad9.net', 'tls://[2620:fe::fe]:853#dns.quad9.net'],
+    ['https://dns.example', 'https://dns.example:443/dns-query'],
+    ['https://1.1.1.1/resolve{?dns}', 'https://1.1.1.1:443/resolve'],
+    ['https://1.1.1.1:8443/a?b=c#dns.example', 'https://1.1.1.1:8443/a?b=c#dns.example'],
   ])('%s is %s', (text, canonical) => {
     expect(formatServer(parseServer(text))).toBe(canonical);
     expect(formatServer(parseServer(canonical))).toBe(canonical);
   });
 
-  test.each(['', 'tls://1.1.1.1', '1.1.1.1:0', '1.1.1.1:65536', '[::1', 'a b', 'udp://', ':53'])(
+  const refused = ['quic://1.1.1.1', 'tls://1.1.1.1/path', 'tls://1.1.1.1#a b', 'https:///x'];
+  test.each([...refused, '', '1.1.1.1:0', '1.1.1.1:65536', '[::1', 'a b', 'udp://', ':53'])(
     'refuses "%s"',
     (text) => {
       expect(() => parseServer(text)).toThrow(MalformedAddress);

@@ -1,23 +1,26 @@
-import type { Clock } from '../base/clock.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
-import type { Random } from '../base/random.ts';
 import type { Exchange, ExchangeHandlers } from './exchange.ts';
-import type { TcpOptions } from './options.ts';
-import type { ServerAddress } from '../base/server-address.ts';
-import { TcpConnection } from './tcp-connection.ts';
-import type { ConnectionEnd, TcpQuery } from './tcp-connection.ts';
+import type { ConnectionOptions } from './options.ts';
+import type {
+  ConnectionDeps,
+  ConnectionEnd,
+  PooledConnection,
+  PooledQuery,
+} from './pooled-connection.ts';
 
 /** What a pool works with. */
-export interface TcpPoolDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly options: () => TcpOptions;
-  /** A message came with an id that nobody waits for. */
-  readonly stray: (server: ServerAddress) => void;
+export interface ConnectionPoolDeps extends Omit<
+  ConnectionDeps,
+  'idleTimeoutMs' | 'returned' | 'closed'
+> {
+  readonly options: () => ConnectionOptions;
+  /** Queries that one connection carries before the next one is opened. */
+  readonly share: (options: ConnectionOptions) => number;
+  readonly connect: (deps: ConnectionDeps) => PooledConnection;
 }
 
 /** An exchange and where its query is. */
-class PooledExchange implements Exchange, TcpQuery {
+class PooledExchange implements Exchange, PooledQuery {
   readonly message: Buffer;
   readonly handlers: ExchangeHandlers;
   #leave: (() => void) | undefined;
@@ -39,17 +42,17 @@ class PooledExchange implements Exchange, TcpQuery {
     if (!this.#isClosed) this.handlers.message(octets);
   };
 
-  sendOn(connection: TcpConnection): void {
-    this.#leave = connection.send(this);
-  }
-
-  fail(reason: ExchangeFailure, text: string): void {
+  readonly refused = (reason: ExchangeFailure, text: string): void => {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.handlers.failed(reason, text);
+  };
+
+  sendOn(connection: PooledConnection): void {
+    this.#leave = connection.send(this);
   }
 
-  /** TCP sends again what was lost. */
+  /** A connection sends again what was lost. */
   retransmit(): void {}
 
   close(): void {
@@ -60,17 +63,15 @@ class PooledExchange implements Exchange, TcpQuery {
 }
 
 /**
- * The connections to one upstream. Queries share a connection up to their part of what all may
- * carry, then the next one is opened: few connections (RFC 7766 section 6.2.2), yet no long row
- * behind a server that answers one after the other. No query waits here: one too many fails.
+ * The connections to one upstream. Queries share a connection up to a part of what all may carry,
+ * then the next one is opened: few connections (RFC 7766 section 6.2.2), yet no long row behind a
+ * server that answers one after the other. No query waits here: one too many fails.
  */
-export class TcpPool {
-  readonly #server: ServerAddress;
-  readonly #deps: TcpPoolDeps;
-  readonly #connections = new Set<TcpConnection>();
+export class ConnectionPool {
+  readonly #deps: ConnectionPoolDeps;
+  readonly #connections = new Set<PooledConnection>();
 
-  constructor(server: ServerAddress, deps: TcpPoolDeps) {
-    this.#server = server;
+  constructor(deps: ConnectionPoolDeps) {
     this.#deps = deps;
   }
 
@@ -84,7 +85,7 @@ export class TcpPool {
     const connection = this.#choose();
     if (connection !== undefined) exchange.sendOn(connection);
     // Not at once: nothing is told before `send` has returned.
-    else queueMicrotask(() => this.#refuse(exchange));
+    else queueMicrotask(() => exchange.refused('exhausted', 'all connections to it are in use'));
     return exchange;
   }
 
@@ -93,34 +94,30 @@ export class TcpPool {
     this.#connections.clear();
   }
 
-  #choose(): TcpConnection | undefined {
-    const { connectionsMax, queriesPerConnectionMax } = this.#deps.options();
+  #choose(): PooledConnection | undefined {
+    const options = this.#deps.options();
+    const { connectionsMax, queriesPerConnectionMax } = options;
     const least = [...this.#connections]
       .filter(({ isUsable }) => isUsable)
-      .reduce<TcpConnection | undefined>(
+      .reduce<PooledConnection | undefined>(
         (best, next) => (best !== undefined && best.load <= next.load ? best : next),
         undefined,
       );
-    const share = Math.ceil(queriesPerConnectionMax / connectionsMax);
-    if (least !== undefined && least.load < share) return least;
+    if (least !== undefined && least.load < this.#deps.share(options)) return least;
     if (this.#connections.size < connectionsMax) return this.#open();
     return least !== undefined && least.load < queriesPerConnectionMax ? least : undefined;
   }
 
-  #refuse(exchange: PooledExchange): void {
-    exchange.fail('exhausted', 'all TCP connections to it are in use');
-  }
-
-  #open(): TcpConnection {
-    const connection = new TcpConnection(this.#server, {
-      clock: this.#deps.clock,
-      random: this.#deps.random,
+  #open(): PooledConnection {
+    const { clock, random, opened, stray } = this.#deps;
+    const connection = this.#deps.connect({
+      clock,
+      random,
+      opened,
+      stray,
       idleTimeoutMs: () => this.#deps.options().idleTimeoutMs,
-      stray: () => this.#deps.stray(this.#server),
-      closed: (end) => {
-        this.#connections.delete(connection);
-        this.#onClosed(end);
-      },
+      returned: (end) => this.#onReturned(end),
+      closed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
     return connection;
@@ -130,12 +127,12 @@ export class TcpPool {
    * A server may close an idle connection just when a query is on its way (RFC 7766 section 6.2.3):
    * what had no response is asked once more elsewhere. A connection that never stood is a failure.
    */
-  #onClosed({ left, wasOpen, reason, text }: ConnectionEnd): void {
+  #onReturned({ left, wasOpen, reason, text }: ConnectionEnd): void {
     for (const query of left) {
       if (!(query instanceof PooledExchange) || query.isClosed) continue;
       const connection = wasOpen && !query.wasMoved ? this.#choose() : undefined;
       query.wasMoved = true;
-      if (connection === undefined) query.fail(reason, text);
+      if (connection === undefined) query.refused(reason, text);
       else query.sendOn(connection);
     }
   }
