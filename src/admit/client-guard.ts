@@ -19,6 +19,8 @@ export interface ClientPolicy {
     /** Networks without a limit. */
     readonly exempt: readonly string[];
     readonly clientsMax: number;
+    /** What a client with a server cookie may send beyond that: so many times as much. */
+    readonly verifiedFactor: number;
   };
 }
 
@@ -29,6 +31,10 @@ export interface ClientPolicy {
  */
 export class ClientGuard {
   readonly #limit: RateLimit;
+  readonly #seed: number;
+  #policy: ClientPolicy['rateLimit'];
+  /** Made when the first client needs it: most never do. */
+  #verifiedLimit: RateLimit | undefined;
   #allowed = new AddressSet([]);
   #denied = new AddressSet([]);
   #exempt = new AddressSet([]);
@@ -39,6 +45,8 @@ export class ClientGuard {
   /** @param seed 32 bits of chance */
   constructor(policy: ClientPolicy, seed: number) {
     this.#limit = new RateLimit(policy.rateLimit, policy.rateLimit.clientsMax, seed);
+    this.#seed = seed;
+    this.#policy = policy.rateLimit;
     this.setPolicy(policy);
   }
 
@@ -49,7 +57,9 @@ export class ClientGuard {
     this.#exempt = new AddressSet(rateLimit.exempt.map(parseNetwork));
     this.#isLimited = rateLimit.enabled;
     this.#slip = rateLimit.slip;
+    this.#policy = rateLimit;
     this.#limit.setPolicy(rateLimit);
+    this.#verifiedLimit?.setPolicy(verifiedPolicy(rateLimit));
   }
 
   /** See `ClientGate` in the listener's room. An address that cannot be read is not served. */
@@ -73,10 +83,27 @@ export class ClientGuard {
     return this.#limit.take(bytes, at, length, nowMs) ? clientVerdict.serve : this.#turnAway();
   }
 
+  /** See `VerifiedClients` in the listener's room: beyond its budget a known sender has another one. */
+  admitsVerified(bytes: Uint8Array, at: number, length: number, nowMs: number): boolean {
+    const { clientsMax } = this.#policy;
+    this.#verifiedLimit ??= new RateLimit(verifiedPolicy(this.#policy), clientsMax, this.#seed);
+    const isMapped = length === 16 && isMappedIPv4(bytes, at);
+    return this.#verifiedLimit.take(bytes, isMapped ? at + 12 : at, isMapped ? 4 : length, nowMs);
+  }
+
   #turnAway(): ClientVerdict {
     this.#sinceSlip++;
     if (this.#slip === 0 || this.#sinceSlip < this.#slip) return clientVerdict.drop;
     this.#sinceSlip = 0;
     return clientVerdict.truncate;
   }
+}
+
+function verifiedPolicy(policy: ClientPolicy['rateLimit']): RateLimitPolicy {
+  const { queriesPerSecond, burst, verifiedFactor } = policy;
+  return {
+    ...policy,
+    queriesPerSecond: queriesPerSecond * verifiedFactor,
+    burst: burst * verifiedFactor,
+  };
 }

@@ -22,6 +22,7 @@ import { Responder } from '../listen/responder.ts';
 import { LocalStage } from '../local/local-stage.ts';
 import type { Pipeline, UpperStages } from '../pipeline.ts';
 import { QueryCounters } from '../query/query-counters.ts';
+import { ServerCookies } from '../query/server-cookies.ts';
 import { ArrivalCounters } from '../telemetry/arrival-counters.ts';
 import type { CacheFigures } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -54,6 +55,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly counters = new QueryCounters();
   readonly arrivals: ArrivalCounters;
   readonly clientGuard: ClientGuard;
+  readonly cookies: ServerCookies;
   readonly cache: AnswerCache;
   readonly filter: FilterLoading;
   readonly pauses: FilterPauses;
@@ -75,6 +77,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.arrivals = new ArrivalCounters(this.counters);
     this.queryLog = new QueryLog(config.log.queries, { log, random });
     this.clientGuard = new ClientGuard(config.clients, seedFrom(random));
+    this.cookies = new ServerCookies(clock);
     this.cache = new AnswerCache(
       new AnswerStore(cacheBytes, seedFrom(random)),
       config.cache.prefetch,
@@ -124,7 +127,9 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     const { resolve, fetch } = this.pipeline;
     this.#prefetcher = new Prefetcher(this.cache, this.#failures, fetch, clock);
     this.hotPath = new HotPath(this.cache, this.counters, clock, 0);
-    this.responder = new Responder(resolve, clock, this.arrivals, replyOptions(config));
+    const { arrivals: observer, cookies, clientGuard: verified } = this;
+    const parts = { clock, observer, cookies, verified };
+    this.responder = new Responder(resolve, parts, replyOptions(config));
     this.#tuneHotPath(config);
   }
 
@@ -237,7 +242,7 @@ function changedSuffixes(before: Config['routes'], after: Config['routes']): Buf
   ].map(({ suffix }) => parseName(suffix));
 }
 
-function replyOptions({ listen }: Config): ConstructorParameters<typeof Responder>[3] {
+function replyOptions({ listen }: Config): ConstructorParameters<typeof Responder>[2] {
   return {
     udpResponseBytesMax: listen.udp.responseBytesMax,
     tcpIdleTimeoutMs: listen.tcp.idleTimeoutMs,

@@ -44,6 +44,8 @@ export interface Frontline {
   setLog(change: LogChange): Promise<void>;
   /** Pauses the filter as the resolver does. */
   pauseFilter(pause: FilterPause): Promise<void>;
+  /** Takes other secrets for server cookies, as the resolver has them. */
+  setCookieSecrets(secrets: readonly string[]): Promise<void>;
   /** Reads the lists of the filter again where they have changed. */
   refreshLists(): Promise<void>;
   /** @param own those of the resolver */
@@ -123,6 +125,10 @@ export class OwnSockets implements Frontline {
 
   pauseFilter(): Promise<void> {
     return Promise.resolve(); // the resolver has done it
+  }
+
+  setCookieSecrets(): Promise<void> {
+    return Promise.resolve(); // the same
   }
 
   refreshLists(): Promise<void> {

@@ -144,6 +144,10 @@ export class PodWorkers implements Frontline {
     await this.#pool.orderAll({ name: 'pause', pause }, orderMsMax);
   }
 
+  async setCookieSecrets(secrets: readonly string[]): Promise<void> {
+    await this.#pool.orderAll({ name: 'cookies', secrets }, orderMsMax);
+  }
+
   async refreshLists(): Promise<void> {
     await this.#pool.orderAll({ name: 'lists' }, orderMsMax);
   }
@@ -173,6 +177,7 @@ export class PodWorkers implements Frontline {
         cacheBytes: cacheShares(this.#parts.config, count).worker,
         logLevel: log.level,
         pauses: resolver.pauses.list(),
+        cookieSecrets: resolver.cookies.secrets,
       },
       connect: (carrier) => {
         void new AsksOfWorker(carrier, {

@@ -25,6 +25,7 @@ import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
 import { chooseFrontline, ownCacheBytes, workerCount } from './choose-frontline.ts';
 import type { FrontlineDependencies } from './choose-frontline.ts';
+import { CookieSecrets } from './cookie-secrets.ts';
 import { gridOf, hottestMax, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
 import type { Frontline } from './frontline.ts';
@@ -63,6 +64,7 @@ export class Replica {
   readonly #guard: AdminGuard;
   readonly #http: HttpServer;
   readonly #frontline: Frontline;
+  readonly #cookies: CookieSecrets;
   #httpAddress: SocketAddress | undefined;
 
   /** @throws {ConfigInvalid} when there is no upstream to use */
@@ -81,6 +83,10 @@ export class Replica {
     this.#hottest = new HottestNames(this.resolver.cache, clock, hottestMax);
     const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
     this.#frontline = chooseFrontline(config, workers, parts);
+    this.#cookies = new CookieSecrets(config.listen.cookies, clock, (secrets) => {
+      this.resolver.cookies.setSecrets(secrets);
+      void this.#frontline.setCookieSecrets(secrets); // never rejects
+    });
     this.#reloads = new ResultCounter(clock);
     this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
     const { ask } = this.resolver;
@@ -148,6 +154,7 @@ export class Replica {
     this.#watcher.stop();
     this.#snapshots.stop();
     this.#lists.stop();
+    this.#cookies.stop();
     this.resolver.stopLists();
     this.resolver.upstreams.stop();
     await this.#frontline.close();
@@ -199,6 +206,7 @@ export class Replica {
     if (this.#grid !== undefined) this.#grid.coordination.switches.current = switchesOf(config);
     this.#snapshots.start(config.cache.snapshot.intervalMs);
     this.#lists.reconfigure(config.filter);
+    this.#cookies.reconfigure(config.listen.cookies);
     this.resolver
       .reconfigure(config, chosen.options)
       .then(() => this.#frontline.reconfigure(config, changed))
@@ -215,6 +223,7 @@ export class Replica {
         metricSources({
           queries: resolver.counters,
           arrivals: resolver.arrivals,
+          cookies: resolver.cookies,
           connections: () => frontline.connections(),
           certificate: () => frontline.certificate(),
           upstreamCounters: resolver.upstreamCounters,
@@ -261,6 +270,7 @@ export class Replica {
       block();
       coordination.onConnection((isConnected) => (isConnected ? readiness.clear('grid') : block()));
     }
+    coordination.seed.start(this.#cookies);
     coordination.start();
   }
 

@@ -17,6 +17,7 @@ import type { Responder } from '../listen/responder.ts';
 import { buildPipeline } from '../pipeline.ts';
 import type { WholePipeline } from '../pipeline.ts';
 import type { QueryCounters } from '../query/query-counters.ts';
+import type { ServerCookies } from '../query/server-cookies.ts';
 import type { Next } from '../query/stage.ts';
 import type { ArrivalCounters } from '../telemetry/arrival-counters.ts';
 import type { CacheFigures } from '../telemetry/figures.ts';
@@ -103,6 +104,10 @@ export class Resolver {
 
   get clientGuard(): ClientGuard {
     return this.#answering.clientGuard;
+  }
+
+  get cookies(): ServerCookies {
+    return this.#answering.cookies;
   }
 
   get cache(): AnswerCache {

@@ -61,6 +61,7 @@ export class Worker {
     );
     this.#sources = this.#buildSources();
     for (const pause of setup.pauses) this.#answering.pauses.set(pause);
+    this.#answering.cookies.setSecrets(setup.cookieSecrets);
     channel.onOrder((order) => this.#obey(order));
   }
 
@@ -104,6 +105,9 @@ export class Worker {
         return undefined;
       case 'pause':
         this.#answering.pauses.set(order.pause);
+        return undefined;
+      case 'cookies':
+        this.#answering.cookies.setSecrets(order.secrets);
         return undefined;
       case 'lists':
         void this.#answering.filter.refresh(); // never rejects, and takes as long as lists do
@@ -166,6 +170,7 @@ export class Worker {
     return metricSources({
       queries: answering.counters,
       arrivals: answering.arrivals,
+      cookies: answering.cookies,
       connections: () => this.#listeners?.connections() ?? {},
       certificate: () => this.#listeners?.certificate(),
       cache: () => answering.cacheFigures(),

@@ -7,9 +7,13 @@ const hidden = '***';
 
 /** The configuration as it may be printed. */
 export function redact(config: Config): Config {
-  const { http, grid } = config;
+  const { http, grid, listen } = config;
   return {
     ...config,
+    listen: {
+      ...listen,
+      cookies: { ...listen.cookies, secrets: listen.cookies.secrets.map(() => hidden) },
+    },
     http: { ...http, ...(http.token === undefined ? {} : { token: hidden }) },
     grid: {
       ...grid,

@@ -128,8 +128,8 @@ const restartPrefixes = [
   'grid.',
 ];
 
-/** What lies below these and changes while running all the same: the switches of the grid, and a limit. */
-const reloadable = /^grid\.\w+\.mode$|^listen\.udp\.responseBytesMax$/;
+/** What lies below these and changes while running all the same: the switches of the grid, a limit, cookies. */
+const reloadable = /^grid\.\w+\.mode$|^listen\.udp\.responseBytesMax$|^listen\.cookies\./;
 
 /** Whether a change of this option waits for a restart. */
 export function needsRestart(path: string): boolean {
@@ -137,7 +137,7 @@ export function needsRestart(path: string): boolean {
   return restartPrefixes.some((prefix) => path.startsWith(prefix));
 }
 
-const secretPaths = ['http.token', 'grid.password', 'grid.entryKeys'];
+const secretPaths = ['http.token', 'grid.password', 'grid.entryKeys', 'listen.cookies.secrets'];
 
 /** Options that nothing may print. */
 export function isSecret(path: string): boolean {

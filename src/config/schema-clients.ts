@@ -34,6 +34,10 @@ const rateLimit = z.strictObject({
     'Of the queries beyond the limit, every so many is answered truncated, so that a real client comes by TCP; the others are dropped. 0 drops all.',
     { min: 0, max: 100, fallback: 2 },
   ),
+  verifiedFactor: integer(
+    'Beyond its limit a client that shows a server cookie may send so many times as much: its address is no forgery.',
+    { min: 1, max: 1000, fallback: 4 },
+  ),
   ipv4PrefixLength: integer('Leading bits of an IPv4 address that make one client.', {
     min: 8,
     max: 32,

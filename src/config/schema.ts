@@ -3,6 +3,7 @@ import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
+import { cookiesSchema } from './schema-cookies.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
@@ -81,6 +82,7 @@ const listen = z.strictObject({
     .meta({ description: 'Where queries are taken, over UDP and TCP alike.' }),
   udp: udp.prefault({}),
   tcp: tcp.prefault({}),
+  cookies: cookiesSchema.prefault({}),
   certificate: certificateSchema.prefault({}),
   tls: listenTlsSchema.prefault({}),
   https: listenHttpsSchema.prefault({}),

@@ -11,7 +11,7 @@ type Locate = (path: readonly PropertyKey[]) => Place;
  * @throws {ConfigInvalid}
  */
 export function withSecrets(config: Config, locate: Locate): Config {
-  const { http, grid } = config;
+  const { http, grid, listen } = config;
   const token = readSecret(http.tokenFile, ['http', 'tokenFile'], locate) ?? http.token;
   const password = readSecret(grid.passwordFile, ['grid', 'passwordFile'], locate) ?? grid.password;
   const entryKeys = grid.entryKeys.map((key, index) => {
@@ -24,14 +24,36 @@ export function withSecrets(config: Config, locate: Locate): Config {
   });
   return {
     ...config,
+    listen: { ...listen, cookies: withCookieSecrets(listen.cookies, locate) },
     http: { ...http, ...(token === undefined ? {} : { token }) },
     grid: { ...grid, ...(password === undefined ? {} : { password }), entryKeys },
   };
 }
 
+/** @throws {ConfigInvalid} when a line of the file is no secret */
+function withCookieSecrets(
+  cookies: Config['listen']['cookies'],
+  locate: Locate,
+): Config['listen']['cookies'] {
+  const path = ['listen', 'cookies', 'secretFile'];
+  const lines = readSecret(cookies.secretFile, path, locate)?.split(/\s+/);
+  if (lines === undefined) return cookies;
+  const wrong = lines.findIndex((line) => !/^[0-9a-f]{32}$/i.test(line));
+  if (wrong >= 0) {
+    const where = `line ${String(wrong + 1)} of the file`;
+    throw problem(path, `${where} is no secret; allowed are 32 hexadecimal digits`, locate);
+  }
+  return { ...cookies, secrets: lines };
+}
+
 /** Every file whose content is part of the configuration. */
-export function secretFiles({ http, grid }: Config): string[] {
-  const files = [http.tokenFile, grid.passwordFile, ...grid.entryKeys.map((key) => key.secretFile)];
+export function secretFiles({ http, grid, listen }: Config): string[] {
+  const files = [
+    http.tokenFile,
+    grid.passwordFile,
+    listen.cookies.secretFile,
+    ...grid.entryKeys.map((key) => key.secretFile),
+  ];
   return files.filter((file) => file !== undefined);
 }
 

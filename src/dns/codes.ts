@@ -53,6 +53,7 @@ export const responseCode = {
   NOTIMP: 4,
   REFUSED: 5,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const;
 
 /** The name of a response code, `RCODE17` where it has none here. */

@@ -26,7 +26,8 @@ export type GridOperation =
   | 'warm_start'
   | 'probe'
   | 'probe_claim'
-  | 'flush';
+  | 'flush'
+  | 'seed';
 
 /** Port: one observation for each call. */
 export interface GridObserver {

@@ -14,6 +14,7 @@ import { GridCounters } from './grid-counters.ts';
 import { GridFigures } from './grid-figures.ts';
 import { GridHealthBoard } from './grid-health-board.ts';
 import { GridLease } from './grid-lease.ts';
+import { GridSeed } from './grid-seed.ts';
 import type { Grid, GridSession } from './grid.ts';
 import { decodeMark } from './lease-mark.ts';
 import { LeaseMarks } from './lease-marks.ts';
@@ -89,6 +90,7 @@ export class GridCoordination {
   readonly registry: ReplicaRegistry;
   readonly clusterCounters: GridCounters;
   readonly seal: Seal;
+  readonly seed: GridSeed;
   readonly #arrivals = new Arrivals();
   readonly #options: CoordinationOptions;
   readonly #dependencies: CoordinationDependencies;
@@ -129,6 +131,7 @@ export class GridCoordination {
       isOwnFault: ({ silent }) => silent !== undefined && this.healthBoard.isOwnFault(silent),
     });
     this.bulletins = new GridBulletins({ prefix, replicaId }, parts);
+    this.seed = new GridSeed({ prefix, ...parts });
     const { version } = dependencies;
     this.registry = new ReplicaRegistry(
       { prefix, replicaId, version, beatIntervalMs },
@@ -213,6 +216,7 @@ export class GridCoordination {
     await this.registry.stop();
     this.healthBoard.stop();
     this.gridClock.stop();
+    this.seed.stop();
     this.caller.stop();
     await this.#dependencies.grid.stop();
   }
@@ -225,6 +229,7 @@ export class GridCoordination {
     this.#firstContact.resolve();
     await this.#runTasks(session);
     await this.bulletins.catchUp(session);
+    await this.seed.agree();
     await this.registry.beat();
     this.#publishTotals();
   }

@@ -118,7 +118,7 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
     }
     const verdict = this.#judge(sender);
     if (verdict !== clientVerdict.serve) {
-      return this.#turnAway(verdict, slot, this.#copyOf(start, length), replyStart);
+      return this.#answerSlowly(slot, this.#copyOf(start, length), replyStart, verdict);
     }
     const answered = this.#dependencies.hotPath.answer(
       this.#received,
@@ -131,7 +131,7 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
     );
     return answered > 0
       ? answered
-      : this.#answerSlowly(slot, this.#copyOf(start, length), replyStart);
+      : this.#answerSlowly(slot, this.#copyOf(start, length), replyStart, verdict);
   }
 
   #judge(sender: number): ClientVerdict {
@@ -146,16 +146,10 @@ export class BatchedUdpListener implements UdpListener, DatagramHandler {
     return Buffer.from(this.#received.subarray(start, start + length));
   }
 
-  // oxlint-disable-next-line max-params -- what the handler is given
-  #turnAway(verdict: ClientVerdict, slot: number, query: Buffer, replyStart: number): number {
+  #answerSlowly(slot: number, query: Buffer, replyStart: number, verdict: ClientVerdict): number {
     const client = this.#socket.senderOf(slot);
     const { responder } = this.#dependencies;
-    return this.#put(responder.turnAway(query, { transport: 'udp', client }, verdict), replyStart);
-  }
-
-  #answerSlowly(slot: number, query: Buffer, replyStart: number): number {
-    const client = this.#socket.senderOf(slot);
-    const response = this.#dependencies.responder.respond(query, { transport: 'udp', client });
+    const response = responder.respond(query, { transport: 'udp', client }, verdict);
     if (!(response instanceof Promise)) return this.#put(response, replyStart);
     const peer = this.#socket.peerOf(slot);
     void response.then((later) => this.#send(later, peer)); // respond() never rejects

@@ -74,7 +74,7 @@ export class DgramUdpListener implements UdpListener {
     }
     const verdict = this.#judge(from.address);
     if (verdict !== clientVerdict.serve) {
-      this.#turnAway(verdict, message, from);
+      this.#answerSlowly(message, from, verdict);
       return;
     }
     const slab = this.#slab;
@@ -97,11 +97,7 @@ export class DgramUdpListener implements UdpListener {
       this.#socket.send(bytes, position, length, from.port, from.address);
       return;
     }
-    const client = { host: from.address, port: from.port };
-    const response = this.#dependencies.responder.respond(message, { transport: 'udp', client });
-    if (response instanceof Promise) {
-      void response.then((later) => this.#send(later, from)); // respond() never rejects
-    } else this.#send(response, from);
+    this.#answerSlowly(message, from, verdict);
   }
 
   #judge(address: string): ClientVerdict {
@@ -110,10 +106,13 @@ export class DgramUdpListener implements UdpListener {
     return gate.judge('udp', this.#clientOctets, 0, length, clock.nowMs());
   }
 
-  #turnAway(verdict: ClientVerdict, message: Buffer, from: RemoteInfo): void {
+  #answerSlowly(message: Buffer, from: RemoteInfo, verdict: ClientVerdict): void {
     const client = { host: from.address, port: from.port };
     const { responder } = this.#dependencies;
-    this.#send(responder.turnAway(message, { transport: 'udp', client }, verdict), from);
+    const response = responder.respond(message, { transport: 'udp', client }, verdict);
+    if (response instanceof Promise) {
+      void response.then((later) => this.#send(later, from)); // respond() never rejects
+    } else this.#send(response, from);
   }
 
   #send(response: Buffer | undefined, to: RemoteInfo): void {

@@ -1,3 +1,4 @@
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { extendedErrorCode, responseCode } from '../dns/codes.ts';
 import { clientVerdict } from '../query/client-verdict.ts';
@@ -6,30 +7,51 @@ import { failure } from '../query/outcome.ts';
 import type { Outcome } from '../query/outcome.ts';
 import type { Arrival, Query } from '../query/query.ts';
 import { readQuery } from '../query/read-query.ts';
-import { encodeRejection, encodeReply, encodeTruncated } from '../query/reply.ts';
+import { encodeBadCookie, encodeRejection, encodeReply, encodeTruncated } from '../query/reply.ts';
 import type { ReplyLimits } from '../query/reply.ts';
+import type { ServerCookies } from '../query/server-cookies.ts';
 import type { Next } from '../query/stage.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
+import type { VerifiedClients } from './client-gate.ts';
 
 export interface ResponderOptions extends ReplyLimits {
   /** Queries that may be on their way through the stages at a time, over all transports. */
   readonly queriesInFlightMax: number;
 }
 
+export interface ResponderParts {
+  readonly clock: Clock;
+  readonly observer: ArrivalObserver;
+  readonly cookies: ServerCookies;
+  readonly verified: VerifiedClients;
+}
+
+/** Where a query came from. */
+type Origin = Pick<Arrival, 'transport' | 'client'>;
+
+/** The octets of a response, undefined where silence is right; at once where nobody has to be asked. */
+export type Response = Promise<Buffer | undefined> | Buffer | undefined;
+
 /** Takes the octets of a query and gives those of the response, through the stages. */
 export class Responder {
   readonly #resolve: Next;
   readonly #clock: Clock;
   readonly #observer: ArrivalObserver;
+  readonly #cookies: ServerCookies;
+  readonly #verified: VerifiedClients;
+  readonly #clientOctets = new Uint8Array(addressLengthMax);
   #options: ResponderOptions;
   #inFlight = 0;
   #idle = Promise.withResolvers<void>();
 
-  constructor(resolve: Next, clock: Clock, observer: ArrivalObserver, options: ResponderOptions) {
+  constructor(resolve: Next, parts: ResponderParts, options: ResponderOptions) {
+    const { clock, observer, cookies, verified } = parts;
     this.#resolve = resolve;
     this.#clock = clock;
     this.#observer = observer;
-    this.#options = options;
+    this.#cookies = cookies;
+    this.#verified = verified;
+    this.#options = { ...options, cookies };
   }
 
   get inFlight(): number {
@@ -37,17 +59,14 @@ export class Responder {
   }
 
   setOptions(options: ResponderOptions): void {
-    this.#options = options;
+    this.#options = { ...options, cookies: this.#cookies };
   }
 
-  /**
-   * The response to `wire`, or undefined where silence is right. `wire` must not change until
-   * then. Never rejects.
-   */
-  respond(
-    wire: Buffer,
-    from: Pick<Arrival, 'transport' | 'client'>,
-  ): Promise<Buffer | undefined> | Buffer | undefined {
+  /** The response to `wire`, which must not change until then. Never rejects. */
+  respond(wire: Buffer, from: Origin, verdict: ClientVerdict = clientVerdict.serve): Response {
+    if (verdict !== clientVerdict.serve && !this.#isReadmitted(wire, from, verdict)) {
+      return this.#turnAway(wire, from, verdict);
+    }
     const arrival = { ...from, receivedAtMs: this.#clock.nowMs() };
     const read = readQuery(wire, arrival);
     if (read.kind === 'drop') {
@@ -56,7 +75,7 @@ export class Responder {
     }
     if (read.kind === 'reject') {
       this.#observer.countRejected(from.transport, read.reason, read.code);
-      return encodeRejection(wire, read, this.#options);
+      return encodeRejection(wire, read, this.#options, from.client);
     }
     if (this.#inFlight >= this.#options.queriesInFlightMax) {
       this.#observer.countShed(from.transport, 'in_flight', responseCode.SERVFAIL);
@@ -67,13 +86,10 @@ export class Responder {
 
   /**
    * The response to a query of a client that is not served: REFUSED for who may not ask, a
-   * truncated one or none for who asks too much. What is no query is dropped as ever.
+   * truncated one or none for who asks too much, and for who can read cookies one of ours to come
+   * back with (RFC 7873 section 5.2.3). What is no query is dropped as ever.
    */
-  turnAway(
-    wire: Buffer,
-    from: Pick<Arrival, 'transport' | 'client'>,
-    verdict: ClientVerdict,
-  ): Buffer | undefined {
+  #turnAway(wire: Buffer, from: Origin, verdict: ClientVerdict): Buffer | undefined {
     if (verdict === clientVerdict.drop) {
       this.#observer.countShed(from.transport, 'rate_limit');
       return undefined;
@@ -88,7 +104,16 @@ export class Responder {
       return encodeReply(read.query, prohibited, this.#options);
     }
     this.#observer.countShed(from.transport, 'rate_limit', responseCode.NOERROR);
-    return encodeTruncated(read.query, this.#options);
+    return this.#cookies.isShownIn(wire)
+      ? encodeBadCookie(read.query, this.#options)
+      : encodeTruncated(read.query, this.#options);
+  }
+
+  /** Who is over its limit, but shows that its address is no forgery, has a larger one. */
+  #isReadmitted(wire: Buffer, { client }: Origin, verdict: ClientVerdict): boolean {
+    if (verdict === clientVerdict.refuse || !this.#cookies.isVerified(wire, client)) return false;
+    const length = writeAddress(client.host, this.#clientOctets);
+    return this.#verified.admitsVerified(this.#clientOctets, 0, length, this.#clock.nowMs());
   }
 
   /** Resolves when no query is in flight any more. */

@@ -21,6 +21,8 @@ export interface WorkerSetup {
   readonly logLevel: LogChange['level'];
   /** Pauses of the filter that last. */
   readonly pauses: readonly FilterPause[];
+  /** For server cookies: none is off. */
+  readonly cookieSecrets: readonly string[];
 }
 
 /** What the primary asks of a worker; each is acknowledged. */
@@ -29,6 +31,7 @@ export type WorkerOrder =
   | { readonly name: 'reconfigure'; readonly config: Config }
   | { readonly name: 'log'; readonly change: LogChange }
   | { readonly name: 'pause'; readonly pause: FilterPause }
+  | { readonly name: 'cookies'; readonly secrets: readonly string[] }
   /** Read the lists of the filter again where they have changed. */
   | { readonly name: 'lists' }
   | { readonly name: 'figures' }

@@ -1,5 +1,5 @@
 import { byteAt } from '../base/bytes.ts';
-import { recordType } from '../dns/codes.ts';
+import { recordType, responseCode } from '../dns/codes.ts';
 import type { Layer } from './outcome.ts';
 import type { Transport } from './query.ts';
 
@@ -41,8 +41,8 @@ export const countedTypes: readonly number[] = [
 /** Index behind the last counted type: every other type. */
 export const typeOther = countedTypes.length;
 
-/** Response codes 0 to 15 by number; above, one for all extended ones (BADVERS is the one in use). */
-export const countedCodes = 17;
+/** Response codes by number up to BADCOOKIE, the highest in use; all beyond it are counted as that. */
+export const countedCodes = responseCode.BADCOOKIE + 1;
 
 /** Upper bounds in seconds of the duration histogram: from a hit in memory to the whole query budget. */
 export const durationBoundsSeconds: readonly number[] = [

@@ -1,6 +1,6 @@
 import { byteAt, uint16At } from '../base/bytes.ts';
 import { classIn, ednsOption, extendedErrorCode, recordType, responseCode } from '../dns/codes.ts';
-import { isClientSubnetValid, readEdns } from '../dns/edns.ts';
+import { isClientSubnetValid, optFixedLength, readEdns } from '../dns/edns.ts';
 import type { Edns, ExtendedError } from '../dns/edns.ts';
 import {
   flagAuthenticData,
@@ -14,6 +14,7 @@ import { encodeKey, keyText, readQuestion } from '../dns/question.ts';
 import type { QuestionRead } from '../dns/question.ts';
 import { readRecords } from '../dns/records.ts';
 import type { ReceivedRecords } from '../dns/records.ts';
+import { isCookieLength } from '../dns/server-cookie.ts';
 import type { Arrival, Query } from './query.ts';
 
 /** The types that a question may not ask of a resolver: `NXNAME` by RFC 9824 section 3.5, `OPT` by RFC 6891. */
@@ -44,7 +45,9 @@ export type RejectReason =
   | 'class'
   | 'edns_malformed'
   | 'edns_version'
-  | 'client_subnet';
+  | 'client_subnet'
+  | 'cookie'
+  | 'cookie_only';
 /** Label values of `heimdall_queries_dropped_total`. */
 export type DropReason = 'runt' | 'response';
 
@@ -75,7 +78,7 @@ export function readQuery(wire: Buffer, arrival: Arrival): ReadQuery {
   if ((upper & opcodeMask) !== 0) {
     return reject(responseCode.NOTIMP, 'opcode', ednsIfReadable(wire));
   }
-  if (uint16At(wire, 4) !== 1) return reject(responseCode.FORMERR, 'question_count');
+  if (uint16At(wire, 4) !== 1) return readWithoutQuestion(wire);
   const read = readQuestion(wire, headerLength);
   if (read === undefined) return reject(responseCode.FORMERR, 'malformed');
   const records = readRecords(wire);
@@ -102,7 +105,27 @@ function readOpt(wire: Buffer, records: ReceivedRecords): OptRead {
   if (subnet !== undefined && !isClientSubnetValid(subnet.data)) {
     return reject(responseCode.FORMERR, 'client_subnet', edns);
   }
+  const cookie = edns.options.find(({ code }) => code === ednsOption.COOKIE);
+  if (cookie !== undefined && !isCookieLength(cookie.data.length)) {
+    return reject(responseCode.FORMERR, 'cookie', edns);
+  }
   return { kind: 'edns', edns };
+}
+
+/** A message without a question is malformed, unless it fetches a cookie (RFC 7873 section 5.4). */
+function readWithoutQuestion(wire: Buffer): Rejection {
+  const optEnd = headerLength + optFixedLength;
+  const isLoneOpt =
+    wire.length >= optEnd &&
+    wire.readBigUInt64BE(4) === 1n && // no record but one in the additional section
+    byteAt(wire, headerLength) === 0 &&
+    uint16At(wire, headerLength + 1) === recordType.OPT &&
+    optEnd + uint16At(wire, optEnd - 2) === wire.length;
+  const edns = isLoneOpt ? readEdns(wire, headerLength + 1) : undefined;
+  const cookie = edns?.options.find(({ code }) => code === ednsOption.COOKIE);
+  return cookie !== undefined && isCookieLength(cookie.data.length)
+    ? reject(responseCode.NOERROR, 'cookie_only', edns)
+    : reject(responseCode.FORMERR, 'question_count');
 }
 
 function accept(

@@ -1,6 +1,7 @@
 import { byteAt, uint16At } from '../base/bytes.ts';
 import type { Answer } from '../dns/answer.ts';
-import { ednsOption } from '../dns/codes.ts';
+import type { SocketAddress } from '../base/address.ts';
+import { ednsOption, responseCode } from '../dns/codes.ts';
 import { encodeOpt, extendedErrorOption, udpSizeMin } from '../dns/edns.ts';
 import type { Edns, EdnsOption } from '../dns/edns.ts';
 import {
@@ -30,6 +31,14 @@ export interface ReplyLimits {
   readonly udpResponseBytesMax: number;
   /** Idle time announced to TCP clients that ask for it (RFC 7828), in milliseconds. */
   readonly tcpIdleTimeoutMs: number;
+  /** Where clients that send a cookie get one. */
+  readonly cookies?: ReplyCookies | undefined;
+}
+
+/** Port to the cookies of this server. */
+export interface ReplyCookies {
+  /** What goes back to who sent the option COOKIE; undefined for all others. */
+  optionFor(edns: Edns | undefined, client: SocketAddress): EdnsOption | undefined;
 }
 
 /** The largest response that this client can take, in octets. */
@@ -67,7 +76,12 @@ export function encodeReply(
 }
 
 /** A response to octets that are no query of ours: header, the question where it can be read, OPT. */
-export function encodeRejection(wire: Buffer, rejection: Rejection, limits: ReplyLimits): Buffer {
+export function encodeRejection(
+  wire: Buffer,
+  rejection: Rejection,
+  limits: ReplyLimits,
+  client: SocketAddress,
+): Buffer {
   const { code, edns, extendedErrors } = rejection;
   const hasOne = uint16At(wire, 4) === 1;
   const end = hasOne ? readQuestion(wire, headerLength)?.end : undefined;
@@ -77,8 +91,20 @@ export function encodeRejection(wire: Buffer, rejection: Rejection, limits: Repl
   body.writeUInt16BE(end === undefined ? 0 : 1, 4);
   putCounts(body, 0, 0, 0);
   putHeaderResponseCode(body, code);
-  const options = extendedErrors.map(extendedErrorOption);
+  const options = [
+    ...extendedErrors.map(extendedErrorOption),
+    ...cookieOptions(edns, client, limits),
+  ];
   return withOpt(body, edns === undefined ? undefined : plainOpt(edns, limits, code, options));
+}
+
+/** A response that only hands out a cookie, to come back with (RFC 7873 section 5.2.3). */
+export function encodeBadCookie(query: Query, limits: ReplyLimits): Buffer {
+  const body = emptyBody(query);
+  putHeaderResponseCode(body, responseCode.BADCOOKIE);
+  copyQueryBits(body, query);
+  const options = cookieOptions(query.edns, query.client, limits);
+  return withOpt(body, plainOpt(query.edns, limits, responseCode.BADCOOKIE, options));
 }
 
 /** A response that only says "ask by TCP": TC set, no record (RFC 2181 section 9). */
@@ -150,10 +176,20 @@ function askedOptions(
     const text = detail === undefined ? layer : `${layer} ${detail}`;
     options.push({ code: ednsOption.HEIMDALL_LAYER, data: Buffer.from(text) });
   }
+  options.push(...cookieOptions(query.edns, query.client, limits));
   const wantsKeepalive = asked.some(({ code }) => code === ednsOption.TCP_KEEPALIVE);
   const isStream = query.transport === 'tcp' || query.transport === 'tls';
   if (wantsKeepalive && isStream) options.push(keepaliveOption(limits));
   return options;
+}
+
+function cookieOptions(
+  edns: Edns | undefined,
+  client: SocketAddress,
+  { cookies }: ReplyLimits,
+): EdnsOption[] {
+  const option = cookies?.optionFor(edns, client);
+  return option === undefined ? [] : [option];
 }
 
 /** The server's idle timeout in units of 100 ms (RFC 7828 section 3.1). */
@@ -203,5 +239,6 @@ function truncate(body: Buffer, query: Query, limits: ReplyLimits, code: number)
   const head = Buffer.from(body.subarray(0, headerLength + query.asked.length));
   head[2] = byteAt(head, 2) | flagTruncated;
   putCounts(head, 0, 0, 0);
-  return withOpt(head, query.edns && plainOpt(query.edns, limits, code, []));
+  const options = cookieOptions(query.edns, query.client, limits);
+  return withOpt(head, query.edns && plainOpt(query.edns, limits, code, options));
 }

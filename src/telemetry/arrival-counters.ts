@@ -13,6 +13,8 @@ const rejectReasons: readonly RejectReason[] = [
   'edns_malformed',
   'edns_version',
   'client_subnet',
+  'cookie',
+  'cookie_only',
 ];
 const dropReasons: readonly DropReason[] = ['runt', 'response'];
 

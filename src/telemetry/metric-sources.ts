@@ -8,6 +8,7 @@ import {
   typeOther,
 } from '../query/query-counters.ts';
 import type { QueryCounters } from '../query/query-counters.ts';
+import type { ServerCookies } from '../query/server-cookies.ts';
 import type { ArrivalCounters } from './arrival-counters.ts';
 import type {
   BuildFigures,
@@ -38,6 +39,7 @@ import type { WorkersFigures } from './workers-figures.ts';
 export interface Figures {
   readonly queries: QueryCounters;
   readonly arrivals: ArrivalCounters;
+  readonly cookies: Pick<ServerCookies, 'counts'>;
   /** Open connections by transport. */
   readonly connections: () => Totals;
   readonly upstreamCounters: UpstreamCounters;
@@ -94,8 +96,11 @@ function certificateSources(
 function querySources({
   queries,
   arrivals,
+  cookies,
   connections,
-}: Figures): SourcesOf<'heimdall_quer' | 'heimdall_responses' | 'heimdall_tcp' | 'heimdall_udp'> {
+}: Figures): SourcesOf<
+  'heimdall_cookies' | 'heimdall_quer' | 'heimdall_responses' | 'heimdall_tcp' | 'heimdall_udp'
+> {
   return {
     heimdall_queries_total: () => queriesByType(queries),
     heimdall_responses_total: () => responsesByCode(queries),
@@ -103,6 +108,7 @@ function querySources({
     heimdall_queries_rejected_total: () => byLabel('reason', arrivals.rejected.entries()),
     heimdall_queries_dropped_total: () => byLabel('reason', arrivals.dropped.entries()),
     heimdall_queries_shed_total: () => byLabel('reason', arrivals.shed.entries()),
+    heimdall_cookies_total: () => byLabel('result', Object.entries(cookies.counts)),
     heimdall_tcp_connections: () => byLabel('transport', Object.entries(connections())),
     heimdall_tcp_connections_refused_total: () =>
       byLabel('reason', arrivals.connectionsRefused.entries()),

@@ -19,6 +19,7 @@ const open: ClientPolicy = {
     ipv6PrefixLength: 64,
     exempt: [],
     clientsMax: 1024,
+    verifiedFactor: 4,
   },
 };
 

@@ -91,6 +91,7 @@ const textOf = new Map([
   ['filter.lists', '[{name: ads, files: [/etc/ads]}]'],
   ['filter.types', 'ANY,TYPE65280'],
   ['upstream.hosts', '[]'],
+  ['listen.cookies.secrets', 'e5e973e5a6b2a43f48e7dc849e37bfcf'],
   ['local.rewrites', '[{name: a.example, to: b.example}]'],
   ['filter.groups', '[{name: all, clients: [10.0.0.0/8], lists: []}]'],
 ]);

@@ -29,7 +29,7 @@ function checkRead(wire: Buffer): void {
     if (question.type !== read.query.question.type) throw new Error('the key has another type');
     if (read.query.asked.length !== question.name.length + 4) throw new Error('asked is cut wrong');
   } else if (read.kind === 'reject') {
-    const rejection = encodeRejection(wire, read, limits);
+    const rejection = encodeRejection(wire, read, limits, arrival.client);
     if (!rejection.subarray(0, 2).equals(wire.subarray(0, 2))) throw new Error('another id');
     expect(rejection.length).toBeLessThanOrEqual(512);
     describeMessage(rejection); // throws when it is malformed

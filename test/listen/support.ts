@@ -22,6 +22,7 @@ import type {
 import type { Outcome } from '../../src/query/outcome.ts';
 import { QueryCounters } from '../../src/query/query-counters.ts';
 import type { Query } from '../../src/query/query.ts';
+import { ServerCookies } from '../../src/query/server-cookies.ts';
 import { systemCalls } from '../datagram/altered-calls.ts';
 import { encodeQuery, rawResponse } from '../support/messages.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -151,6 +152,7 @@ export class Rig {
   readonly clock = new VirtualClock();
   readonly observer = new CountingObserver();
   readonly stages = new HeldStages();
+  readonly cookies = new ServerCookies(this.clock);
   readonly responder: Responder;
   readonly dependencies: ListenerDependencies;
   readonly #options: RigOptions;
@@ -161,14 +163,16 @@ export class Rig {
     const clock: Clock = this.clock;
     const resolve = options.resolve ?? this.stages.resolve;
     const limits = { ...responderDefaults, ...options.responder };
-    this.responder = new Responder(resolve, clock, this.observer, limits);
+    const gate = options.gate ?? new OpenGate();
+    const parts = { clock, observer: this.observer, cookies: this.cookies, verified: gate };
+    this.responder = new Responder(resolve, parts, limits);
     const kept = options.kept ?? nothingKept;
     const hotPath = new HotPath(kept, new QueryCounters(), clock, limits.udpResponseBytesMax);
     this.dependencies = {
       hotPath,
       responder: this.responder,
       observer: this.observer,
-      gate: options.gate ?? new OpenGate(),
+      gate,
       clock,
     };
   }

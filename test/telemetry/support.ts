@@ -106,6 +106,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
   return {
     queries,
     arrivals: new ArrivalCounters(queries),
+    cookies: { counts: { valid: 0, client_only: 0, invalid: 0 } },
     connections: () => ({ tcp: 2 }),
     upstreamCounters: new UpstreamCounters(new RecordingLog()),
     upstreams: () => ({
