@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { UsageInvalid } from '../base/errors.ts';
+import { apiFlags } from './api.ts';
 import type { Transport } from './target.ts';
 
 /** What `heimdall query` is called with. */
@@ -17,6 +18,10 @@ export interface QueryArguments {
   /** In milliseconds. */
   readonly timeout: number;
   readonly json: boolean;
+  /** Have a replica say where its answer comes from. */
+  readonly explain: boolean;
+  readonly api: string | undefined;
+  readonly token: string | undefined;
 }
 
 /** A resolver gives up after 4 s (upstream.queryBudgetMs); its SERVFAIL should still be seen. */
@@ -26,7 +31,7 @@ const timeoutMaxMs = 600_000;
 export function queryFlags<T>(cli: Argv<T>) {
   const toggle = { type: 'boolean', default: false } as const;
   const text = { type: 'string', requiresArg: true } as const;
-  return cli
+  return apiFlags(cli)
     .positional('name', { type: 'string', describe: 'The name to ask for' })
     .positional('type', { type: 'string', describe: 'A, AAAA, MX, TYPE65, 65, …; A by default' })
     .option('server', {
@@ -47,10 +52,14 @@ export function queryFlags<T>(cli: Argv<T>) {
       default: timeoutDefaultMs,
       describe: 'How long to wait, in milliseconds',
     })
-    .option('json', { ...toggle, describe: 'Print data for programs' })
+    .option('explain', {
+      ...toggle,
+      describe: 'Have a replica ask, by its admin API, and say where the answer came from',
+    })
     .check(checkQuery, false)
     .example('$0 query example.com', 'The addresses, from a Heimdall on this machine')
     .example('$0 query example.com MX --server 9.9.9.9:53 --dnssec', 'From another server')
+    .example('$0 query example.com --explain', 'Cache, grid, upstream or filter: what answered')
     .example('$0 query -x 192.0.2.1 --json', 'The names of an address, for programs');
 }
 
@@ -59,8 +68,17 @@ function checkQuery(given: {
   readonly tcp: boolean;
   readonly tls: boolean;
   readonly https: boolean;
+  readonly server: string | undefined;
+  readonly dnssec: boolean;
+  readonly explain: boolean;
   readonly timeout: number;
 }): true {
+  const ownTransport = given.tcp || given.tls || given.https || given.server !== undefined;
+  if (given.explain && (ownTransport || given.dnssec)) {
+    throw new UsageInvalid(
+      '--explain asks by the admin API: it takes no server, no transport, no --dnssec',
+    );
+  }
   if ([given.tcp, given.tls, given.https].filter(Boolean).length > 1) {
     throw new UsageInvalid('only one of --tcp, --tls and --https can be asked for');
   }

@@ -12,6 +12,7 @@ import {
 import { type CommandContext, type CommandIo, printJson, printLines } from './command.ts';
 import { type Answered, ask } from './exchange.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
+import { runExplain } from './explain.ts';
 import { queryFlags, type QueryArguments, transportOf } from './query-flags.ts';
 import { reverseName } from './reverse-name.ts';
 import { defaultPorts, type Target } from './target.ts';
@@ -30,6 +31,7 @@ export function addQuery<T>(cli: Argv<T>, { io, finish }: CommandContext): Argv<
 
 /** Asks and prints. What the arguments cannot mean is thrown. */
 export async function runQuery(given: QueryArguments, io: CommandIo): Promise<ExitCode> {
+  if (given.explain) return runExplain(questionOf(given), given, io);
   const target = targetOf(given, io);
   const query = queryOf(given, target, io);
   const startedMs = io.clock.nowMs();
