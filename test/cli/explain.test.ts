@@ -12,7 +12,7 @@ let api: string;
 beforeAll(async () => {
   upstream = await ScriptedUpstream.start({
     script: ({ name }) =>
-      name.startsWith('broken')
+      name.toLowerCase().startsWith('broken')
         ? { code: 2 }
         : { answers: [addressRecord(name, '192.0.2.1', 300)] },
   });
