@@ -7,6 +7,7 @@ import type { ExchangeFailure } from '../base/errors.ts';
 import { frame, FrameReader } from '../dns/frame-reader.ts';
 import { connectTimeoutMs } from './dial.ts';
 import type { Dial } from './dial.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { keepaliveMsOf } from './keepalive.ts';
 import type { ConnectionDeps, PooledConnection, PooledQuery } from './pooled-connection.ts';
 
@@ -24,10 +25,9 @@ export class StreamConnection implements PooledConnection {
   readonly #deps: ConnectionDeps;
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
+  readonly #writer: FrameWriter;
   /** By id; undefined where nobody waits any more, so that a live id is not given out twice. */
   readonly #queries = new ChurningMap<number, PooledQuery | undefined>();
-  /** What waits for the connection to stand: as many as the caller lets it carry. */
-  #unsent: Buffer[] = [];
   #live = 0;
   #timer: Timer;
   #isOpen = false;
@@ -41,6 +41,7 @@ export class StreamConnection implements PooledConnection {
     this.#deps = deps;
     const { socket, reasonOf } = dial((isResumed) => this.#onReady(isResumed));
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('error', (error) => this.#end(reasonOf(error), describeError(error)));
     socket.on('end', () => this.#end('closed', 'the upstream closed the connection'));
@@ -55,7 +56,8 @@ export class StreamConnection implements PooledConnection {
   }
 
   get isUsable(): boolean {
-    return !this.#isOver && !this.#isLeaving && this.#socket.writableLength < unwrittenBytesMax;
+    const isFull = this.#writer.unwrittenBytes >= unwrittenBytesMax;
+    return !this.#isOver && !this.#isLeaving && !isFull;
   }
 
   send(query: PooledQuery): () => void {
@@ -66,18 +68,13 @@ export class StreamConnection implements PooledConnection {
     this.#queries.set(id, query);
     this.#live++;
     const sentAtMs = this.#deps.clock.nowMs();
-    if (this.#isOpen) {
-      this.#timer.cancel();
-      this.#socket.write(framed);
-    } else {
-      this.#unsent.push(framed);
-    }
+    if (this.#isOpen) this.#timer.cancel();
+    this.#writer.write(framed);
     return () => this.#leave(id, query, sentAtMs);
   }
 
   destroy(): void {
     this.#isOver = true;
-    this.#unsent = [];
     this.#timer.cancel();
     this.#socket.destroy();
   }
@@ -88,8 +85,7 @@ export class StreamConnection implements PooledConnection {
     this.#isOpen = true;
     this.#timer.cancel();
     this.#deps.opened(isResumed);
-    if (this.#unsent.length > 0) this.#socket.write(Buffer.concat(this.#unsent));
-    this.#unsent = [];
+    this.#writer.open();
     if (this.#live === 0) this.#awaitWork();
   }
 

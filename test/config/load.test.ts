@@ -315,6 +315,11 @@ describe('values that do not fit', () => {
       'routes[1].suffix',
     ],
     ['http: { token: a, tokenFile: b }', 'http.tokenFile'],
+    ['upstream: { servers: [1.1.1.1, dns.example] }', 'upstream.servers[1]'],
+    ['upstream: { servers: ["tls://1.1.1.1 else dns.example"] }', 'upstream.servers[0]'],
+    ['routes: [{ suffix: a, servers: [https://dns.example] }]', 'routes[0].servers[0]'],
+    ['upstream: { bootstrap: [dns.example] }', 'upstream.bootstrap[0]'],
+    ['upstream: { servers: [9.9.9.9], hosts: [{ name: a.example }] }', 'upstream.hosts[0].name'],
     ['cache: { maxBytes: 1048575 }', 'cache.maxBytes'],
     ['cache: { maxBytes: 65GiB }', 'cache.maxBytes'],
     ['cache: { maxBytes: 64MB }', 'cache.maxBytes'],
@@ -322,6 +327,15 @@ describe('values that do not fit', () => {
     ['http: { address: localhost }', 'http.address'],
   ])('%s is refused', (text, path) => {
     expect(problemsOf(() => load(text)).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  test.each([
+    'servers: [dns.example], bootstrap: [9.9.9.9]',
+    'servers: [dns.example], bootstrap: [system]',
+    'servers: ["tls://dns.example"], hosts: [{ name: dns.example, addresses: [192.0.2.1] }]',
+    'servers: ["tls://9.9.9.9#dns.example"], hosts: [{ name: dns.example }]',
+  ])('a name of an upstream can be found by "%s"', (text) => {
+    expect(load(`upstream: { ${text} }`).config.upstream.servers).toHaveLength(1);
   });
 
   test('two addresses with port 0 are two ports', () => {

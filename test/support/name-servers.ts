@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UdpClient } from './dns-clients.ts';
 import { encodeQuery } from './messages.ts';
-import { freePort } from './free-ports.ts';
+import type { TestCertificate } from './certificates.ts';
+import { freePorts } from './free-ports.ts';
 import { installed, TestProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -26,18 +27,25 @@ short    2 IN A 192.0.2.2
 export interface NameServers {
   /** Of the recursive one: `127.0.0.1:12345`. */
   readonly text: string;
+  /** The same over DoT and DoH, where it was given a certificate. */
+  readonly tls: string;
+  readonly https: string;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts unbound in front of NSD. @throws with what to install where one is missing */
-export async function startNameServers(): Promise<NameServers> {
+/**
+ * Starts unbound in front of NSD; with a certificate it takes queries over TLS and HTTPS too.
+ * @throws with what to install where one is missing
+ */
+export async function startNameServers(certificate?: TestCertificate): Promise<NameServers> {
   const [unbound, nsd] = [installed('unbound', 'unbound'), installed('nsd', 'nsd')];
   const directory = await mkdtemp(join(tmpdir(), 'heimdall-servers-'));
-  const [authority, recursive] = [await freePort(), await freePort()];
+  const [authority = 0, recursive = 0, tls = 0, https = 0] = await freePorts(4);
+  const encryption = certificate === undefined ? '' : encrypted(certificate, tls, https);
   const files = {
     'example.zone': zone,
     'nsd.conf': nsdConfiguration(directory, authority),
-    'unbound.conf': unboundConfiguration(recursive, authority),
+    'unbound.conf': unboundConfiguration(recursive, authority, encryption),
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   const running = [
@@ -55,7 +63,12 @@ export async function startNameServers(): Promise<NameServers> {
     await stop();
     throw error;
   }
-  return { text: `127.0.0.1:${String(recursive)}`, stop };
+  return {
+    text: `127.0.0.1:${String(recursive)}`,
+    tls: `tls://127.0.0.1:${String(tls)}`,
+    https: `https://127.0.0.1:${String(https)}`,
+    stop,
+  };
 }
 
 async function untilItAnswers(port: number, running: readonly TestProcess[]): Promise<void> {
@@ -88,10 +101,21 @@ zone:
 `;
 }
 
-function unboundConfiguration(port: number, authority: number): string {
+/** DoT and DoH for unbound, each at its own port. */
+function encrypted(certificate: TestCertificate, tls: number, https: number): string {
+  return `  interface: 127.0.0.1@${String(tls)}
+  interface: 127.0.0.1@${String(https)}
+  tls-port: ${String(tls)}
+  https-port: ${String(https)}
+  tls-service-key: "${certificate.keyFile}"
+  tls-service-pem: "${certificate.certificateFile}"
+`;
+}
+
+function unboundConfiguration(port: number, authority: number, encryption: string): string {
   return `server:
   interface: 127.0.0.1@${String(port)}
-  do-daemonize: no
+${encryption}  do-daemonize: no
   username: ""
   chroot: ""
   directory: ""
