@@ -17,8 +17,11 @@ import { ScreenStage } from '../filter/screen-stage.ts';
 import { FilterPauses } from '../filter/filter-pauses.ts';
 import { FilterStage } from '../filter/filter-stage.ts';
 import { FlightStage } from '../flight/flight-stage.ts';
+import { ConnectionQuota } from '../listen/connection-quota.ts';
 import { HotPath } from '../listen/hot-path.ts';
 import { Responder } from '../listen/responder.ts';
+import type { ListenerDependencies } from '../listen/udp-listener.ts';
+import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
 import { LocalStage } from '../local/local-stage.ts';
 import type { Pipeline, UpperStages } from '../pipeline.ts';
 import { QueryCounters } from '../query/query-counters.ts';
@@ -56,6 +59,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly arrivals: ArrivalCounters;
   readonly clientGuard: ClientGuard;
   readonly cookies: ServerCookies;
+  readonly connections: ConnectionQuota;
   readonly cache: AnswerCache;
   readonly filter: FilterLoading;
   readonly pauses: FilterPauses;
@@ -78,6 +82,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.queryLog = new QueryLog(config.log.queries, { log, random });
     this.clientGuard = new ClientGuard(config.clients, seedFrom(random));
     this.cookies = new ServerCookies(clock);
+    this.connections = new ConnectionQuota(config.clients.rateLimit);
     this.cache = new AnswerCache(
       new AnswerStore(cacheBytes, seedFrom(random)),
       config.cache.prefetch,
@@ -112,7 +117,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       screened: () => this.#screen.screened,
       pauses: () => this.pauses.list().length,
     });
-    this.flight = new FlightStage(config.listen.queriesInFlightMax);
+    this.flight = new FlightStage(queriesUnderWayMax(config.listen));
     this.pipeline = joinStages({
       observe: this.#observeStage(clock, log),
       admit: new AdmitStage(probes),
@@ -133,9 +138,16 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#tuneHotPath(config);
   }
 
+  /** What all listeners of this process share. */
+  get forListeners(): Omit<ListenerDependencies, 'clock'> {
+    const { hotPath, responder, arrivals: observer, clientGuard: gate, connections } = this;
+    return { hotPath, responder, observer, gate, connections };
+  }
+
   /** Takes over what may change while running; entries stay, see {@link forgetOutdated}. */
   setOptions(config: Config): void {
     this.clientGuard.setPolicy(config.clients);
+    this.connections.setClients(config.clients.rateLimit);
     this.#screen.setOptions(screenOptions(config));
     this.#dns64.setOptions(dns64Options(config));
     void this.filter.reconfigure(config.filter); // never rejects; the lists in use hold until then
@@ -242,10 +254,12 @@ function changedSuffixes(before: Config['routes'], after: Config['routes']): Buf
   ].map(({ suffix }) => parseName(suffix));
 }
 
-function replyOptions({ listen }: Config): ConstructorParameters<typeof Responder>[2] {
+function replyOptions({ listen, clients }: Config): ConstructorParameters<typeof Responder>[2] {
   return {
     udpResponseBytesMax: listen.udp.responseBytesMax,
     tcpIdleTimeoutMs: listen.tcp.idleTimeoutMs,
     queriesInFlightMax: listen.queriesInFlightMax,
+    queriesInFlightPerClientMax: listen.queriesInFlightPerClientMax,
+    client: clients.rateLimit,
   };
 }

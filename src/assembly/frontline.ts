@@ -91,8 +91,7 @@ export class OwnSockets implements Frontline {
   async open(): Promise<void> {
     const { config, resolver, clock, udp, log } = this.#parts;
     await resolver.startLists();
-    const { hotPath, responder, arrivals: observer, clientGuard: gate } = resolver;
-    const dependencies = { hotPath, responder, observer, gate, clock, log };
+    const dependencies = { ...resolver.forListeners, clock, log };
     this.#listeners = await Listeners.open(config, udp, dependencies);
   }
 

@@ -3,6 +3,7 @@ import type { SocketAddress } from '../base/address.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import { redact } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
+import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
 import { AsksOfWorker } from '../pod/asks-of-worker.ts';
 import { flushToText } from '../pod/control.ts';
 import type { WorkerSetup } from '../pod/control.ts';
@@ -183,7 +184,7 @@ export class PodWorkers implements Frontline {
         void new AsksOfWorker(carrier, {
           clock,
           answer: resolver.ask,
-          asksMax: () => config.listen.queriesInFlightMax,
+          asksMax: () => queriesUnderWayMax(config.listen),
           report: (message, error) => log.error(message, { error }),
         });
       },

@@ -13,6 +13,7 @@ import type { FlightStage } from '../flight/flight-stage.ts';
 import type { Lease } from '../flight/lease.ts';
 import { LeaseStage } from '../flight/lease-stage.ts';
 import type { HotPath } from '../listen/hot-path.ts';
+import type { ListenerDependencies } from '../listen/udp-listener.ts';
 import type { Responder } from '../listen/responder.ts';
 import { buildPipeline } from '../pipeline.ts';
 import type { WholePipeline } from '../pipeline.ts';
@@ -104,6 +105,11 @@ export class Resolver {
 
   get clientGuard(): ClientGuard {
     return this.#answering.clientGuard;
+  }
+
+  /** See {@link Answering.forListeners}. */
+  get forListeners(): Omit<ListenerDependencies, 'clock'> {
+    return this.#answering.forListeners;
   }
 
   get cookies(): ServerCookies {

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { parseSocketAddress } from '../base/address.ts';
 import { ConfigInvalid, describeError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
+import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
 import { addressesLeadingBack } from '../upstream/leading-back.ts';
 import { readAuthority } from '../upstream/authority.ts';
 import type { KnownHost, UpstreamOptions } from '../upstream/options.ts';
@@ -103,7 +104,7 @@ function optionsOf(config: Config, servers: readonly string[]): UpstreamOptions 
       servers: own,
       strategy,
     })),
-    exchangesMax: listen.queriesInFlightMax,
+    exchangesMax: queriesUnderWayMax(listen),
     ttl: {
       ttlMinSeconds: cache.ttlMinSeconds,
       ttlMaxSeconds: cache.ttlMaxSeconds,

@@ -2,6 +2,7 @@ import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/schema.ts';
+import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
 import { buildWorkerPipeline } from '../pipeline.ts';
 import { AskPrimaryStage } from '../pod/ask-primary-stage.ts';
 import type { AskOptions } from '../pod/ask-primary-stage.ts';
@@ -68,8 +69,7 @@ export class Worker {
   /** @throws {ListenFailed} and leaves nothing open */
   async start(): Promise<void> {
     const { clock, udp, log } = this.#dependencies;
-    const { hotPath, responder, arrivals: observer, clientGuard: gate } = this.#answering;
-    const dependencies = { hotPath, responder, observer, gate, clock, log };
+    const dependencies = { ...this.#answering.forListeners, clock, log };
     const { config, addresses } = this.#setup;
     await this.#answering.startLists();
     this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
@@ -191,7 +191,7 @@ export class Worker {
 
 function askOptions({ listen, upstream }: Config): AskOptions {
   return {
-    asksMax: listen.queriesInFlightMax,
+    asksMax: queriesUnderWayMax(listen),
     deadlineMs: upstream.queryBudgetMs + askSlackMs,
   };
 }

@@ -129,7 +129,8 @@ const restartPrefixes = [
 ];
 
 /** What lies below these and changes while running all the same: the switches of the grid, a limit, cookies. */
-const reloadable = /^grid\.\w+\.mode$|^listen\.udp\.responseBytesMax$|^listen\.cookies\./;
+const reloadable =
+  /^grid\.\w+\.mode$|^listen\.udp\.responseBytesMax$|^listen\.cookies\.|^listen\.queriesInFlightPerClientMax$/;
 
 /** Whether a change of this option waits for a restart. */
 export function needsRestart(path: string): boolean {

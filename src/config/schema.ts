@@ -52,16 +52,19 @@ const tcp = z.strictObject({
     max: 3_600_000,
     fallback: 10_000,
   }),
-  connectionsMax: integer('TCP connections of all clients together.', {
+  connectionsMax: integer('Connections of all clients together, over TCP, TLS and HTTPS.', {
     min: 1,
     max: 1_000_000,
     fallback: 1000,
   }),
-  connectionsPerClientMax: integer('TCP connections of one client address.', {
-    min: 1,
-    max: 1_000_000,
-    fallback: 100,
-  }),
+  connectionsPerClientMax: integer(
+    'Connections of one client (`clients.rateLimit` says how many bits of an address make one).',
+    {
+      min: 1,
+      max: 1_000_000,
+      fallback: 100,
+    },
+  ),
   queriesPerConnectionMax: integer('Queries in flight on one connection; more are not read yet.', {
     min: 1,
     max: 65_535,
@@ -86,11 +89,18 @@ const listen = z.strictObject({
   certificate: certificateSchema.prefault({}),
   tls: listenTlsSchema.prefault({}),
   https: listenHttpsSchema.prefault({}),
-  queriesInFlightMax: integer('Cache misses in flight over all transports; more are refused.', {
-    min: 1,
-    max: 1_000_000,
-    fallback: 10_000,
-  }),
+  queriesInFlightMax: integer(
+    'Queries that wait for their answer, over all transports; one more, and the oldest is answered SERVFAIL.',
+    {
+      min: 1,
+      max: 1_000_000,
+      fallback: 10_000,
+    },
+  ),
+  queriesInFlightPerClientMax: integer(
+    'The same for one client (`clients.rateLimit` says how many bits of an address make one).',
+    { min: 1, max: 1_000_000, fallback: 5000 },
+  ),
 });
 
 const http = z.strictObject({

@@ -13,10 +13,15 @@ import type { ServerCookies } from '../query/server-cookies.ts';
 import type { Next } from '../query/stage.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
 import type { VerifiedClients } from './client-gate.ts';
+import { clientPrefix } from './client-prefix.ts';
+import type { PrefixLengths } from './client-prefix.ts';
+import { WaitingQueries } from './waiting-queries.ts';
+import type { WaitingLimit, WaitingLimits } from './waiting-queries.ts';
 
-export interface ResponderOptions extends ReplyLimits {
-  /** Queries that may be on their way through the stages at a time, over all transports. */
-  readonly queriesInFlightMax: number;
+/** Queries that may be on their way through the stages at a time are those over all transports. */
+export interface ResponderOptions extends ReplyLimits, WaitingLimits {
+  /** What counts as one client. */
+  readonly client: PrefixLengths;
 }
 
 export interface ResponderParts {
@@ -41,7 +46,7 @@ export class Responder {
   readonly #verified: VerifiedClients;
   readonly #clientOctets = new Uint8Array(addressLengthMax);
   #options: ResponderOptions;
-  #inFlight = 0;
+  readonly #waiting = new WaitingQueries();
   #idle = Promise.withResolvers<void>();
 
   constructor(resolve: Next, parts: ResponderParts, options: ResponderOptions) {
@@ -55,7 +60,7 @@ export class Responder {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#waiting.size;
   }
 
   setOptions(options: ResponderOptions): void {
@@ -76,10 +81,6 @@ export class Responder {
     if (read.kind === 'reject') {
       this.#observer.countRejected(from.transport, read.reason, read.code);
       return encodeRejection(wire, read, this.#options, from.client);
-    }
-    if (this.#inFlight >= this.#options.queriesInFlightMax) {
-      this.#observer.countShed(from.transport, 'in_flight', responseCode.SERVFAIL);
-      return encodeReply(read.query, overloaded, this.#options);
     }
     return this.#settle(read.query);
   }
@@ -118,20 +119,33 @@ export class Responder {
 
   /** Resolves when no query is in flight any more. */
   async drained(): Promise<void> {
-    while (this.#inFlight > 0) await this.#idle.promise;
+    while (this.inFlight > 0) await this.#idle.promise;
   }
 
-  async #settle(query: Query): Promise<Buffer | undefined> {
-    this.#inFlight++;
-    try {
-      return encodeReply(query, await this.#resolve(query), this.#options);
-    } finally {
-      this.#inFlight--;
-      if (this.#inFlight === 0) {
+  /** Through the stages, unless a limit stands against it, then or before they are done. */
+  #settle(query: Query): Response {
+    const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
+    const client = clientPrefix(query.client.host, this.#options.client);
+    const waiting = this.#waiting.enter(client, this.#options, (limit) =>
+      resolve(this.#shed(query, limit)),
+    );
+    if (typeof waiting === 'string') return this.#shed(query, waiting);
+    void this.#resolve(query)
+      .then((outcome) => {
+        if (!waiting.isShed) resolve(encodeReply(query, outcome, this.#options));
+      })
+      .finally(() => {
+        this.#waiting.leave(waiting);
+        if (this.inFlight > 0) return;
         this.#idle.resolve();
         this.#idle = Promise.withResolvers<void>();
-      }
-    }
+      });
+    return promise;
+  }
+
+  #shed(query: Query, limit: WaitingLimit): Buffer | undefined {
+    this.#observer.countShed(query.transport, limit, responseCode.SERVFAIL);
+    return encodeReply(query, overloaded, this.#options);
   }
 }
 

@@ -5,6 +5,7 @@ import type { SocketAddress } from '../base/address.ts';
 import { repeat } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { clientVerdict } from '../query/client-verdict.ts';
+import type { ConnectionLimits } from './connection-quota.ts';
 import { listenFailure } from './listen-error.ts';
 import type { StreamConnection } from './stream-connection.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
@@ -13,10 +14,7 @@ import { ResponseSlab } from './response-slab.ts';
 import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts';
 
 /** What bounds all connections of a listener. */
-export interface TcpListenerOptions extends TcpOptions {
-  readonly connectionsMax: number;
-  readonly connectionsPerClientMax: number;
-}
+export type TcpListenerOptions = TcpOptions & ConnectionLimits;
 
 /** How often idle connections are looked for: fine enough for timeouts of seconds. */
 const sweepIntervalMs = 500;
@@ -32,7 +30,6 @@ export class TcpListener {
   readonly #connections = new Set<StreamConnection>();
   /** Those included whose handshake is not over. */
   readonly #sockets = new Set<Socket>();
-  readonly #perClient = new Map<string, number>();
   readonly #sweep: Timer;
   readonly #clientOctets = new Uint8Array(addressLengthMax);
   readonly #context: ConnectionContext;
@@ -126,25 +123,29 @@ export class TcpListener {
       this.#refuse(socket, 'access');
       return;
     }
-    const ofClient = this.#perClient.get(host) ?? 0;
-    if (ofClient >= this.#options.connectionsPerClientMax) {
-      this.#refuse(socket, 'client_limit');
-      return;
-    }
-    if (this.#sockets.size >= this.#options.connectionsMax && !this.#closeLongestIdle()) {
-      this.#refuse(socket, 'limit');
+    const { connections } = this.#dependencies;
+    const place = connections.enter(host, this.#options);
+    if (typeof place === 'string') {
+      this.#refuse(socket, place);
       return;
     }
     this.#sockets.add(socket);
-    this.#perClient.set(host, ofClient + 1);
-    socket.on('close', () => this.#forget(socket, host));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      connections.leave(place);
+    });
     if (this.#protocol.readyEvent === undefined) this.#begin(socket);
   }
 
   #begin(socket: Socket): void {
     const connection = this.#protocol.serve(socket, this.#context);
+    const { connections } = this.#dependencies;
     this.#connections.add(connection);
-    socket.on('close', () => this.#connections.delete(connection));
+    connections.began(connection);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      connections.ended(connection);
+    });
   }
 
   #mayAsk(host: string): boolean {
@@ -159,25 +160,6 @@ export class TcpListener {
     this.#dependencies.observer.countConnectionRefused(reason);
     socket.on('error', () => undefined); // it is being closed: nothing to report
     socket.destroy();
-  }
-
-  #forget(socket: Socket, host: string): void {
-    this.#sockets.delete(socket);
-    const left = (this.#perClient.get(host) ?? 1) - 1;
-    if (left > 0) this.#perClient.set(host, left);
-    else this.#perClient.delete(host);
-  }
-
-  /** Makes room for a new connection (RFC 7766 section 6.2.3 lets a server close idle ones). */
-  #closeLongestIdle(): boolean {
-    let longest: StreamConnection | undefined;
-    for (const connection of this.#connections) {
-      if (!connection.isIdle) continue;
-      if (longest === undefined || connection.idleSinceMs < longest.idleSinceMs)
-        longest = connection;
-    }
-    longest?.close();
-    return longest !== undefined;
   }
 
   #closeStuck(): void {

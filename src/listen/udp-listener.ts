@@ -2,6 +2,7 @@ import type { SocketAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ArrivalObserver } from './arrival-observer.ts';
 import type { ClientGate } from './client-gate.ts';
+import type { ConnectionQuota } from './connection-quota.ts';
 import type { HotPath } from './hot-path.ts';
 import type { Responder } from './responder.ts';
 
@@ -37,6 +38,8 @@ export interface ListenerDependencies {
   readonly responder: Responder;
   readonly observer: ArrivalObserver;
   readonly gate: ClientGate;
+  /** Shared by all listeners. */
+  readonly connections: ConnectionQuota;
   readonly clock: Clock;
 }
 

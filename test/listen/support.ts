@@ -5,6 +5,7 @@ import { OpenGate } from '../../src/listen/client-gate.ts';
 import type { ClientGate } from '../../src/listen/client-gate.ts';
 import type { SystemCalls } from '../../src/datagram/system-calls.ts';
 import { BatchedUdpListener } from '../../src/listen/batched-udp-listener.ts';
+import { ConnectionQuota } from '../../src/listen/connection-quota.ts';
 import { HotPath } from '../../src/listen/hot-path.ts';
 import type { FreshAnswers } from '../../src/listen/hot-path.ts';
 import { Responder } from '../../src/listen/responder.ts';
@@ -41,6 +42,8 @@ const responderDefaults: ResponderOptions = {
   udpResponseBytesMax: 1232,
   tcpIdleTimeoutMs: 10_000,
   queriesInFlightMax: 10_000,
+  queriesInFlightPerClientMax: 10_000,
+  client: { ipv4PrefixLength: 32, ipv6PrefixLength: 64 },
 };
 
 /** Counts by the reason that listeners give. */
@@ -173,6 +176,7 @@ export class Rig {
       responder: this.responder,
       observer: this.observer,
       gate,
+      connections: new ConnectionQuota(responderDefaults.client),
       clock,
     };
   }

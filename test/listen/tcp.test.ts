@@ -217,17 +217,17 @@ describe('limits', () => {
     expect(ids(client.messages)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test('queries in flight in all: SERVFAIL with the reason', async () => {
+  test('too many queries in flight in all: SERVFAIL for the oldest, with the reason', async () => {
     await start({ responder: { queriesInFlightMax: 2 } });
     const client = await connect();
     client.send(numbered(1), numbered(2), numbered(3));
     const shed = readMessage(await client.next());
-    expect(shed).toMatchObject({ id: 3, code: 2 });
+    expect(shed).toMatchObject({ id: 1, code: 2 });
     expect(rig.observer.of('shed in_flight')).toBe(1);
-    rig.stages.answer(0);
+    rig.stages.answer(1);
     await client.next();
     client.send(numbered(4));
-    await arrived(3);
+    await arrived(4);
   });
 });
 

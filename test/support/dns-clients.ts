@@ -82,8 +82,10 @@ export class TcpClient {
     socket.on('close', () => (this.isClosed = true));
   }
 
-  static async open(server: SocketAddress): Promise<TcpClient> {
-    const socket = connect({ port: server.port, host: server.host, allowHalfOpen: true });
+  /** @param from the address to ask from; the system chooses one where it is left out */
+  static async open(server: SocketAddress, from?: string): Promise<TcpClient> {
+    const where = { port: server.port, host: server.host, allowHalfOpen: true };
+    const socket = connect(from === undefined ? where : { ...where, localAddress: from });
     await within('a connection', once(socket, 'connect'));
     return new TcpClient(socket);
   }
