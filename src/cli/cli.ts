@@ -13,6 +13,7 @@ import { addCacheStats } from './cache-stats.ts';
 import { addCluster } from './cluster.ts';
 import type { CommandContext, CommandIo } from './command.ts';
 import { addConfigCheck } from './config-check.ts';
+import { addConfigImport } from './config-import.ts';
 import { addConfigSchema } from './config-schema.ts';
 import { addConfigShow } from './config-show.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
@@ -79,10 +80,10 @@ function program(context: CommandContext): Argv {
 }
 
 function addConfig(cli: Argv, context: CommandContext): Argv {
-  return cli.command('config', 'Check, show and describe the configuration', (command) =>
-    [addConfigCheck, addConfigShow, addConfigSchema]
+  return cli.command('config', 'Check, show, describe and translate the configuration', (command) =>
+    [addConfigCheck, addConfigShow, addConfigSchema, addConfigImport]
       .reduce<Argv>((parser, add) => add(parser, context), command)
-      .demandCommand(1, 'config needs one of check, show and schema')
+      .demandCommand(1, 'config needs one of check, show, schema and import')
       .example('$0 config check -c heimdall.yaml', 'Before it is rolled out'),
   );
 }

@@ -42,7 +42,7 @@ describe('the command line', () => {
     [[], 'which command'],
     [['serv'], 'Did you mean serve?'],
     [['cache'], 'get, flush and stats'],
-    [['config'], 'check, show and schema'],
+    [['config'], 'check, show, schema and import'],
     [['query'], 'name to ask for is missing'],
     [['query', 'a..b'], 'empty label'],
     [['query', 'a', 'NOSUCH'], 'no record type'],

@@ -93,7 +93,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   config: {
     imports: ['base'],
     types: [],
-    packages: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:fs/promises'],
+    packages: ['smol-toml', 'yaml', 'zod', 'node:crypto', 'node:fs', 'node:fs/promises'],
   },
   assembly: {
     imports: [...socketImports, ...stageRooms, 'grid', 'pod', 'telemetry', 'config', 'pipeline.ts'],
