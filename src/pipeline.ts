@@ -15,7 +15,7 @@ import type { Next, Stage } from './query/stage.ts';
  * On a miss, `cache` passes the query on; `flight` lets one of all equal queries go further, and
  * the others wait for its outcome; `keep` looks at L1 once more; `shared-cache` looks into L2 once;
  * `lease` finds out which replica asks; `forward` selects upstreams by health, asks, checks the
- * response. On the way up `shared-cache` shares the answer, `keep` stores it in L1, `flight` hands
+ * response; `confirm` asks a second upstream where the first says that a popular name is gone. On the way up `shared-cache` shares the answer, `keep` stores it in L1, `flight` hands
  * it to all who wait, and `cache` falls back to a stale answer where the fetch failed or takes
  * longer than a client's patience; the fetch then goes on.
  *
@@ -56,6 +56,8 @@ export interface Stages extends UpperStages {
   readonly sharedCache: Stage;
   /** One fetch per question in the cluster. */
   readonly lease: Stage;
+  /** A second opinion before a good answer is gone. */
+  readonly confirm: Stage;
   /** Asks upstreams; settles whatever comes to it. */
   readonly forward: Stage;
 }
@@ -76,8 +78,8 @@ export interface WholePipeline extends Pipeline {
 
 export function buildPipeline(stages: Stages): WholePipeline {
   const { observe, admit, local, screen, filter, dns64, recall, flight, keep } = stages;
-  const { sharedCache, lease, forward } = stages;
-  const fetch = chainStages([flight, keep, sharedCache, lease], endOf(forward));
+  const { sharedCache, lease, confirm, forward } = stages;
+  const fetch = chainStages([flight, keep, sharedCache, lease, confirm], endOf(forward));
   const resolve = chainStages([observe, admit, local, screen, filter, dns64, recall], fetch);
   const ask = chainStages([admit, recall], fetch);
   return { resolve, fetch, ask };

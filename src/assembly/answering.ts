@@ -12,6 +12,7 @@ import { Dns64Stage } from '../local/dns64-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
 import type { Config } from '../config/schema.ts';
+import type { AnswerKind } from '../dns/answer.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
 import { ScreenStage } from '../filter/screen-stage.ts';
 import { FilterPauses } from '../filter/filter-pauses.ts';
@@ -24,6 +25,7 @@ import type { ListenerDependencies } from '../listen/udp-listener.ts';
 import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
 import { LocalStage } from '../local/local-stage.ts';
 import type { Pipeline, UpperStages } from '../pipeline.ts';
+import type { Query } from '../query/query.ts';
 import { QueryCounters } from '../query/query-counters.ts';
 import { ServerCookies } from '../query/server-cookies.ts';
 import { ArrivalCounters } from '../telemetry/arrival-counters.ts';
@@ -202,6 +204,11 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     }
   }
 
+  /** See {@link RecallStage.hasKnownGood}. */
+  hasKnownGood(query: Query, kind: AnswerKind): boolean {
+    return this.#recall.hasKnownGood(query, kind);
+  }
+
   cacheFigures(): CacheFigures {
     const recall = this.#recall.figures();
     return {
@@ -235,7 +242,11 @@ function seedFrom(random: Random): number {
 }
 
 function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallStage>[3] {
-  return { stale: cache.serveStale, nxdomainCut: cache.nxdomainCut };
+  return {
+    stale: cache.serveStale,
+    nxdomainCut: cache.nxdomainCut,
+    knownGoodHitsMin: cache.lastKnownGood ? cache.prefetch.hitsMin : undefined,
+  };
 }
 
 /** Not by the paths of options: a worker does without the schema, which takes memory and time. */

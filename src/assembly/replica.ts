@@ -230,6 +230,7 @@ export class Replica {
           upstreams: () => ({
             exchangesInFlight: resolver.upstreams.exchangesInFlight,
             exchangesRefused: resolver.upstreams.exchangesRefused,
+            confirmations: { ...resolver.confirm.figures() },
             servers: resolver.upstreams.status(),
           }),
           cache: () => resolver.cacheFigures(),

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Bulletins, Flush } from '../cache/bulletins.ts';
+import { ConfirmStage } from '../cache/confirm-stage.ts';
 import type { SharedCache } from '../cache/shared-cache.ts';
 import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
 import type { Config } from '../config/schema.ts';
@@ -59,6 +60,7 @@ export interface ResolverDependencies {
 export class Resolver {
   readonly upstreamCounters: UpstreamCounters;
   readonly upstreams: Upstreams;
+  readonly confirm: ConfirmStage;
   readonly #answering: Answering<WholePipeline>;
   readonly #bulletins: Bulletins & PauseBulletins;
   #config: Config;
@@ -77,11 +79,13 @@ export class Resolver {
       healthBoard: coordination.healthBoard,
     });
     const parts = { ...dependencies, cacheBytes, probes: loopProbes(this.upstreams) };
+    this.confirm = new ConfirmStage((query, kind) => this.#answering.hasKnownGood(query, kind));
     this.#answering = new Answering(config, parts, (upper) =>
       buildPipeline({
         ...upper,
         sharedCache: new SharedCacheStage(coordination.sharedCache, upper.recall),
         lease: new LeaseStage(coordination.lease),
+        confirm: this.confirm,
         forward: this.upstreams.stage,
       }),
     );

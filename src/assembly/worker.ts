@@ -179,7 +179,12 @@ export class Worker {
       log: () => log.figures(),
       // What a worker has none of, and does not tell.
       upstreamCounters: new UpstreamCounters(log),
-      upstreams: () => ({ exchangesInFlight: 0, exchangesRefused: 0, servers: [] }),
+      upstreams: () => ({
+        exchangesInFlight: 0,
+        exchangesRefused: 0,
+        confirmations: {},
+        servers: [],
+      }),
       snapshot: () => undefined,
       reloads: new ResultCounter(clock),
       readiness: new Readiness(),

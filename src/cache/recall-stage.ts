@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
-import { extendedErrorCode } from '../dns/codes.ts';
+import { extendedErrorCode, recordType } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
-import type { AgedAnswer } from '../dns/answer.ts';
+import type { AgedAnswer, AnswerKind } from '../dns/answer.ts';
 import { answerTo } from '../dns/answer-to.ts';
 import { parentName } from '../dns/name.ts';
 import { encodeKey, typeOfNxdomain } from '../dns/question.ts';
@@ -19,6 +19,8 @@ export interface RecallPolicy {
   readonly stale: StalePolicy;
   /** An NXDOMAIN answers for all names below it (RFC 8020). */
   readonly nxdomainCut: boolean;
+  /** Hits that make an answer worth a second opinion before it is gone; undefined: none is asked. */
+  readonly knownGoodHitsMin: number | undefined;
 }
 
 /** Plain counters, read at scrape. */
@@ -29,6 +31,9 @@ export interface RecallFigures {
   readonly failureHits: number;
   readonly nxdomainCuts: number;
 }
+
+/** What most questions are about: with one of these a name is there. */
+const addressTypes = [recordType.A, recordType.AAAA];
 
 /** A race lost against the client's patience. */
 const tooSlow = Symbol('too slow');
@@ -168,6 +173,33 @@ export class RecallStage implements Stage {
     } finally {
       timer.cancel();
     }
+  }
+
+  /**
+   * Whether an answer of this kind would take the place of a popular one that says more, and is not
+   * long gone. An NXDOMAIN does so for every type of its name.
+   */
+  hasKnownGood(query: Query, kind: AnswerKind): boolean {
+    const { knownGoodHitsMin: hitsMin } = this.#policy;
+    if (hitsMin === undefined) return false;
+    // What is prefetched is popular with the worker that asks for it.
+    const isPopular = query.purpose === 'prefetch';
+    if (this.#isKnownGood(query.key, kind, isPopular ? 0 : hitsMin)) return true;
+    const { name } = query.question;
+    return (
+      kind === 'nxdomain' &&
+      addressTypes.some((type) =>
+        this.#isKnownGood(encodeKey({ name, type }, query.flags), kind, hitsMin),
+      )
+    );
+  }
+
+  #isKnownGood(key: Buffer, kind: AnswerKind, hitsMin: number): boolean {
+    const found = this.#cache.recall(key, this.#clock.nowMs(), false);
+    if (found === undefined || found.entry.hits < hitsMin) return false;
+    if (found.expiredForMs > this.#policy.stale.staleSecondsMax * 1000) return false;
+    const known = found.entry.answer.kind;
+    return known === 'positive' || (known === 'nodata' && kind === 'nxdomain');
   }
 
   /** A fresh NXDOMAIN of a name above the question's, with the same flags. */

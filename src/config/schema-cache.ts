@@ -77,6 +77,10 @@ export const cacheSchema = z.strictObject({
     max: 300,
     fallback: 300,
   }),
+  lastKnownGood: flag(
+    'Ask another upstream before an NXDOMAIN, or no records, takes the place of the answer of a popular name (`cache.prefetch.hitsMin`).',
+    false,
+  ),
   nxdomainCut: flag('A name that does not exist answers for all names below it (RFC 8020).', false),
   serveStale: serveStale.prefault({}),
   prefetch: prefetch.prefault({}),

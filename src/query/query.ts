@@ -31,6 +31,8 @@ export interface Query {
    * itself: nobody waits, so it must not be answered from the cache again.
    */
   readonly purpose: 'client' | 'prefetch' | 'refresh';
+  /** The upstream whose answer is doubted: only others are asked. */
+  readonly doubted?: string;
 }
 
 /** Where a query came from. */

@@ -100,6 +100,8 @@ export interface UpstreamFigures {
   readonly exchangesInFlight: number;
   /** Not begun because too many were in flight. */
   readonly exchangesRefused: number;
+  /** Second opinions on names that vanished, by what came of them. */
+  readonly confirmations: Totals;
   /** A server may stand here more than once, for several routes. */
   readonly servers: readonly { readonly server: string; readonly state: string }[];
 }

@@ -114,6 +114,10 @@ export const metricTable = {
     'server',
     'kind',
   ),
+  heimdall_upstream_confirmations_total: counter(
+    'Second opinions on popular names of which an upstream said that they are gone (`cache.lastKnownGood`).',
+    'result',
+  ),
   heimdall_upstream_loops_total: counter(
     'Probes of a forwarding loop that came back to this replica.',
     'server',

@@ -42,6 +42,8 @@ export function upstreamSources(
     heimdall_upstream_up: () => upSamples(upstreams()),
     heimdall_upstream_exchanges_in_flight: () => plain(upstreams().exchangesInFlight),
     heimdall_upstream_exchanges_refused_total: () => plain(upstreams().exchangesRefused),
+    heimdall_upstream_confirmations_total: () =>
+      byLabel('result', Object.entries(upstreams().confirmations)),
   };
 }
 

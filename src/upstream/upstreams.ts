@@ -161,9 +161,13 @@ export class Upstreams {
     }
     const { random, healthBoard } = this.#context;
     const options = this.#options;
-    const choice = choose(route.tiers, route.strategy, { random, healthBoard, options });
+    const tiers = withoutDoubted(route.tiers, query.doubted);
+    const choice = choose(tiers, route.strategy, { random, healthBoard, options });
     if (choice.preferred.length + choice.reserve.length === 0) {
-      const text = 'every upstream leads back to this resolver';
+      const text =
+        query.doubted === undefined
+          ? 'every upstream leads back to this resolver'
+          : 'there is no other upstream to ask';
       return Promise.resolve(notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text));
     }
     return new Promise((resolve) => {
@@ -274,4 +278,11 @@ function unserved(route: Route | undefined): Outcome {
   const text =
     names.size === 0 ? 'no upstream is configured' : `no address for ${[...names].join(', ')}`;
   return notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text);
+}
+
+/** Another way to the one that is doubted is no second opinion. */
+function withoutDoubted(tiers: Route['tiers'], doubted: string | undefined): Route['tiers'] {
+  if (doubted === undefined) return tiers;
+  const host = tiers.flat().find(({ text }) => text === doubted)?.address.host;
+  return tiers.map((tier) => tier.filter(({ address }) => address.host !== host));
 }

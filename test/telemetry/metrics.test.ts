@@ -78,6 +78,7 @@ describe('metrics of upstreams', () => {
     upstreams: () => ({
       exchangesInFlight: 3,
       exchangesRefused: 8,
+      confirmations: {},
       servers: [
         { server: 'a:53', state: 'up' },
         { server: 'b:53', state: 'down' },

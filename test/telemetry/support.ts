@@ -112,6 +112,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
     upstreams: () => ({
       exchangesInFlight: 1,
       exchangesRefused: 8,
+      confirmations: { confirmed: 3, overruled: 2, unconfirmed: 1 },
       servers: [{ server: '192.0.2.1:53', state: 'up' }],
     }),
     cache: () => cacheFigures,
