@@ -8,7 +8,7 @@ import { Checks, comesTrue } from './checks.ts';
 import { ControlPlane } from './control-plane.ts';
 import { prometheusCrds } from './fetched-programs.ts';
 import { at, hazelcastCrds, overlays, renderOverlay } from './manifests.ts';
-import type { Overlay } from './manifests.ts';
+import type { Manifest, Overlay } from './manifests.ts';
 import { MemberPods } from './member-pods.ts';
 import { SimulatedKubelet } from './simulated-kubelet.ts';
 
@@ -177,14 +177,19 @@ async function checkRollOut(): Promise<void> {
   );
 }
 
+function resolvers(): readonly Manifest[] {
+  return plane.list('pods', namespace).filter((pod) => {
+    const labels = at(pod, 'metadata.labels') as Readonly<Record<string, string>>;
+    return labels['app.kubernetes.io/component'] === 'resolver';
+  });
+}
+
 async function checkEviction(): Promise<void> {
   checks.title('Eviction under the budget');
   plane.must(['cordon', 'node-1', 'node-2', 'node-3']); // successors stay pending
-  const pods = plane
-    .list('pods', namespace)
-    .filter(
-      (pod) => at(pod, 'metadata.labels')?.['app.kubernetes.io/component' as never] === 'resolver',
-    );
+  // One that ends already, of the roll-out before, would be let go whatever the budget says.
+  await comesTrue(() => resolvers().length === 3, 60_000);
+  const pods = resolvers();
   const evict = async (name: string): Promise<number> => {
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };

@@ -26,7 +26,9 @@ async function run(): Promise<void> {
     `kubelet ${String(kubeletVersion)}, ${String(containerRuntimeVersion)}, ${seconds} s`,
   );
   const clients = new Clients(plane);
+  const wanted = process.env['HEIMDALL_OVERLAYS'] ?? 'sidecar,grid';
   for (const overlay of ['sidecar', 'grid'] as const) {
+    if (!wanted.includes(overlay)) continue;
     const applied = new OverlayChecks({ overlay, plane, checks, clients, folder: places.folder });
     await applied.run();
     if (overlay === 'sidecar') await checkRights(plane, checks, applied);

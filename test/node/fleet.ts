@@ -5,7 +5,7 @@ import { scrape, sumOf } from '../support/metrics-page.ts';
 import type { Page } from '../support/metrics-page.ts';
 
 export const namespace = 'heimdall';
-/** Read by the configuration of the exporter every 5 s, so two of them. */
+/** The answers that a member owns; it renews the figure every 5 s. */
 const cacheMap = 'hazelcast_map_owned_entries{map="heimdall.cache"}';
 
 interface Condition {

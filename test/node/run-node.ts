@@ -2,7 +2,7 @@
  * `npm run test:node`: the manifests on a real node, in pods that really run, of images built from the
  * Dockerfile. The first run builds the programs and the images (ten minutes on two cores); then it takes
  * about ten. Needs root, Go, Java, and the packages that docs/kubernetes.md names; prints a log in
- * Markdown, ends with 1 when something failed.
+ * Markdown, ends with 1 when something failed. HEIMDALL_OVERLAYS=grid takes one overlay alone.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -87,6 +87,5 @@ function removeCgroups(cgroup: string): void {
 /** The places that `runSealed` gave to the program that calls this. */
 export function givenPlaces(): Places {
   const [folder = '', cgroup = ''] = process.argv.slice(-2);
-  mkdirSync(folder, { recursive: true });
   return { folder, cgroup };
 }
