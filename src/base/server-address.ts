@@ -133,7 +133,7 @@ function located(
 ): ServerAddress {
   const { host, port } = parseHostPort(text, defaultPort);
   if (port === 0) throw new MalformedAddress(`"${text}" has port 0, which cannot be asked`);
-  return { transport, host: canonicalHost(host), port };
+  return { transport, host: isIP(host) === 0 ? host.toLowerCase() : canonicalHost(host), port };
 }
 
 /** A path of a URI template (`/dns-query{?dns}`) stands for the same without its variable. */
@@ -151,13 +151,16 @@ function identityOf(
   };
 }
 
-/** @throws {MalformedAddress} for what no certificate can be for */
+/**
+ * Without the dot at its end, which no certificate has (RFC 6066 section 3).
+ * @throws {MalformedAddress} for what no certificate can be for
+ */
 function checkedName(text: string): string {
   if (isIP(text) !== 0) return canonicalHost(text);
   if (!/^[A-Za-z0-9_.-]{1,253}$/.test(text)) {
     throw new MalformedAddress(`"${text}" is no name that a certificate can be for`);
   }
-  return text.toLowerCase();
+  return text.toLowerCase().replace(/\.$/, '');
 }
 
 /** The port stands with the address or with the host name. */

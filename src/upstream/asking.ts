@@ -5,7 +5,7 @@ import type { Outcome } from '../query/outcome.ts';
 import type { Query } from '../query/query.ts';
 import type { Attempt, AttemptListener, AttemptResult } from './attempt.ts';
 import type { Attempts } from './attempts.ts';
-import type { Choice } from './choice.ts';
+import type { Choice, Tier } from './choice.ts';
 import type { UpstreamContext } from './context.ts';
 import { failureOf, notAsked } from './failure-outcome.ts';
 import type { FailedAttempt } from './failure-outcome.ts';
@@ -30,14 +30,14 @@ export class Asking implements AttemptListener {
   readonly #width: number;
   readonly #done: (outcome: Outcome) => void;
   readonly #endsAtMs: number;
-  /** Upstreams not yet asked, in order, by tier; none of the tiers is empty. */
-  readonly #waiting: Server[][];
-  #reserve: Choice['reserve'];
+  /** Tiers not yet begun, in order. */
+  readonly #tiers: Tier[];
+  /** Upstreams of the tier in hand that were not asked yet, in order. */
+  #waiting: Server[] = [];
+  #rank = 0;
   /** The upstreams asked and what they said so far, in order. */
   readonly #asked: Asked[] = [];
   #wave: readonly Attempt[] = [];
-  /** What comes after this wave is of another tier. */
-  #isEndOfTier = false;
   #waveTimer: Timer | undefined;
   readonly #budget: Timer;
   #isOver = false;
@@ -54,8 +54,7 @@ export class Asking implements AttemptListener {
     this.#attempts = attempts;
     this.#query = asked.query;
     this.#width = asked.choice.width;
-    this.#waiting = asked.choice.preferred.map((tier) => [...tier]);
-    this.#reserve = asked.choice.reserve;
+    this.#tiers = [...asked.choice.tiers];
     this.#done = done;
     const { queryBudgetMs } = context.options;
     this.#endsAtMs = context.clock.nowMs() + queryBudgetMs;
@@ -111,21 +110,19 @@ export class Asking implements AttemptListener {
     return this.#asked.filter(({ result }) => result === undefined).map(({ attempt }) => attempt);
   }
 
-  /**
-   * The upstreams of the next wave, all of one tier; those that are out only when none of the others
-   * responded.
-   */
+  /** The upstreams of the next wave, all of one tier. */
   #nextServers(): Server[] {
-    const responded = this.#asked.some(({ result }) => result?.kind === 'error');
-    if (this.#waiting.length === 0 && !responded) {
-      this.#waiting.push(...this.#reserve.map((tier) => [...tier]));
-      this.#reserve = [];
-    }
-    const [tier] = this.#waiting;
-    const servers = tier?.splice(0, this.#width) ?? [];
-    this.#isEndOfTier = tier?.length === 0 && this.#waiting.length > 1;
-    if (tier?.length === 0) this.#waiting.shift();
-    return servers;
+    if (this.#waiting.length === 0) this.#beginTier();
+    return this.#waiting.splice(0, this.#width);
+  }
+
+  /** Whoever responded, with an error, has said what a worse way to it would say as well. */
+  #beginTier(): void {
+    if (this.#asked.some(({ result }) => result?.kind === 'error')) return;
+    const tier = this.#tiers.shift();
+    if (tier === undefined) return;
+    this.#waiting = [...tier.servers];
+    this.#rank = tier.rank;
   }
 
   #nextWave(): void {
@@ -167,8 +164,8 @@ export class Asking implements AttemptListener {
     this.#waveTimer?.cancel();
     const timeoutsMs = this.#wave.map(({ server, sends }) => server.tryTimeoutMs(sends));
     // The worse way is gone when the better one has failed, not when it is slow today.
-    const { failureTimeoutMs } = this.#context.options.health;
-    const leastMs = this.#isEndOfTier ? failureTimeoutMs : 0;
+    const isWorseNext = this.#waiting.length === 0 && (this.#tiers[0]?.rank ?? 0) > this.#rank;
+    const leastMs = isWorseNext ? this.#context.options.health.failureTimeoutMs : 0;
     this.#waveTimer = this.#context.clock.setTimer(Math.max(leastMs, ...timeoutsMs), () =>
       this.#onWaveTimeout(),
     );

@@ -41,7 +41,9 @@ export class Bootstrap {
     const { bootstrap } = this.#context.options;
     for (const text of bootstrap.length > 0 ? bootstrap : hints) {
       const found =
-        text === systemWord ? await systemLookup(name) : await this.#askBoth(name, text);
+        text === systemWord
+          ? await systemLookup(name).catch(() => nothing)
+          : await this.#askBoth(name, text);
       if (found.addresses.length > 0) return found;
     }
     return nothing;

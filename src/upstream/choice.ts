@@ -4,14 +4,22 @@ import type { Strategy, UpstreamOptions } from './options.ts';
 import type { Server } from './server.ts';
 import { isIn } from './usable.ts';
 
+/** Upstreams that may be asked together or one after the other. */
+export interface Tier {
+  /** 0 for the best way of asking an upstream, 1 for the second best, and so on. */
+  readonly rank: number;
+  readonly servers: readonly Server[];
+}
+
 /** Upstreams in the order in which they are asked. */
 export interface Choice {
   /** How many are asked at once. */
   readonly width: number;
-  /** In tiers: whatever is of a later one is not asked while one of an earlier may still answer. */
-  readonly preferred: readonly (readonly Server[])[];
-  /** Those that are out, in tiers as well: the last resort when no other responds. */
-  readonly reserve: readonly (readonly Server[])[];
+  /**
+   * A later one comes into play where none of the earlier responded; those that are out are the
+   * last. None is empty.
+   */
+  readonly tiers: readonly Tier[];
 }
 
 /** What a choice depends on. */
@@ -27,20 +35,19 @@ export function choose(
   strategy: Strategy,
   deps: ChoiceDeps,
 ): Choice {
-  const candidates = tiers.map((tier) => tier.filter(({ health }) => health.state !== 'loop'));
-  const inUse = candidates.map((tier) => tier.filter((one) => isIn(one, deps.healthBoard)));
-  const out = candidates.map((tier, at) => tier.filter((one) => inUse[at]?.includes(one) !== true));
-  const order = (servers: Server[]): readonly Server[] =>
-    strategy === 'sequential' ? servers : explore(servers.sort(bySpeed), deps);
-  return {
-    width: strategy === 'parallel' ? Math.max(1, deps.options.parallelism) : 1,
-    preferred: inUse.map(order).filter(isFilled),
-    reserve: out.map((servers) => servers.sort(byHealth)).filter(isFilled),
-  };
-}
-
-function isFilled(tier: readonly Server[]): boolean {
-  return tier.length > 0;
+  const preferred: Tier[] = [];
+  const reserve: Tier[] = [];
+  for (const [rank, tier] of tiers.entries()) {
+    const candidates = tier.filter(({ health }) => health.state !== 'loop');
+    const usable = candidates.filter((server) => isIn(server, deps.healthBoard));
+    const out = candidates.filter((server) => !usable.includes(server)).sort(byHealth);
+    if (out.length > 0) reserve.push({ rank, servers: out });
+    if (usable.length === 0) continue;
+    const isOrdered = strategy === 'sequential';
+    preferred.push({ rank, servers: isOrdered ? usable : explore(usable.sort(bySpeed), deps) });
+  }
+  const width = strategy === 'parallel' ? Math.max(1, deps.options.parallelism) : 1;
+  return { width, tiers: [...preferred, ...reserve] };
 }
 
 /** An upstream without any estimate comes first, or it would never get one. */

@@ -1,3 +1,4 @@
+import { formatAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { serverKey } from '../base/server-address.ts';
@@ -91,8 +92,10 @@ function encrypted(
   const isHttps = address.transport === 'https';
   const dialer = new TlsDialer({ address, identity, known, protocol: isHttps ? 'h2' : 'dot' });
   const dial: TlsDialer['dial'] = (ready) => dialer.dial(ready);
+  const { name, path } = identity;
+  const target = { authority: formatAddress({ host: name, port: address.port }), path };
   return isHttps
-    ? (deps) => new HttpsConnection(identity, dial, deps)
+    ? (deps) => new HttpsConnection(target, dial, deps)
     : (deps) => new StreamConnection(dial, deps);
 }
 

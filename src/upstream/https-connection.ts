@@ -4,7 +4,6 @@ import type { Timer } from '../base/clock.ts';
 import { putUint16, uint16At } from '../base/bytes.ts';
 import { describeError } from '../base/errors.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
-import type { ServerIdentity } from '../base/server-address.ts';
 import { connectTimeoutMs } from './dial.ts';
 import type { Dial } from './dial.ts';
 import { collectResponse, dnsMediaType } from './https-response.ts';
@@ -12,6 +11,12 @@ import type { ConnectionDeps, PooledConnection, PooledQuery } from './pooled-con
 
 /** Until a server says how many streams it takes at a time (RFC 9113 section 6.5.2 advises 100). */
 const streamsBeforeSettings = 100;
+
+/** Where requests go: `dns.example:443` and `/dns-query`. */
+export interface HttpsTarget {
+  readonly authority: string;
+  readonly path: string;
+}
 
 /** A query and the stream that it went out by, once the connection stood. */
 interface Request {
@@ -26,7 +31,7 @@ interface Request {
  */
 export class HttpsConnection implements PooledConnection {
   readonly #deps: ConnectionDeps;
-  readonly #identity: ServerIdentity;
+  readonly #target: HttpsTarget;
   readonly #socket: ReturnType<Dial>['socket'];
   readonly #reasonOf: (error: Error) => ExchangeFailure;
   readonly #requests = new Set<Request>();
@@ -37,9 +42,9 @@ export class HttpsConnection implements PooledConnection {
   #isLeaving = false;
   #receivedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(identity: ServerIdentity, dial: Dial, deps: ConnectionDeps) {
+  constructor(target: HttpsTarget, dial: Dial, deps: ConnectionDeps) {
     this.#deps = deps;
-    this.#identity = identity;
+    this.#target = target;
     const { socket, reasonOf } = dial((isResumed) => this.#onReady(isResumed));
     this.#socket = socket;
     this.#reasonOf = reasonOf;
@@ -55,8 +60,9 @@ export class HttpsConnection implements PooledConnection {
   }
 
   get isUsable(): boolean {
-    const streamsMax = this.#session?.remoteSettings.maxConcurrentStreams ?? streamsBeforeSettings;
-    return !this.#isOver && !this.#isLeaving && this.load < streamsMax;
+    const session = this.#session;
+    if (this.#isOver || this.#isLeaving || session?.closed === true) return false;
+    return this.load < (session?.remoteSettings.maxConcurrentStreams ?? streamsBeforeSettings);
   }
 
   send(query: PooledQuery): () => void {
@@ -76,7 +82,7 @@ export class HttpsConnection implements PooledConnection {
 
   #onReady(isResumed: boolean): void {
     if (this.#isOver) return;
-    const session = connect(`https://${this.#authority}`, {
+    const session = connect(`https://${this.#target.authority}`, {
       createConnection: () => this.#socket,
       settings: { enablePush: false },
     });
@@ -90,11 +96,6 @@ export class HttpsConnection implements PooledConnection {
     this.#awaitWork();
   }
 
-  get #authority(): string {
-    const { name } = this.#identity;
-    return name.includes(':') ? `[${name}]` : name;
-  }
-
   /** The id is 0, so that equal questions are equal requests (RFC 8484 section 4.1). */
   #begin(request: Request, session: ClientHttp2Session): void {
     this.#timer.cancel();
@@ -102,7 +103,7 @@ export class HttpsConnection implements PooledConnection {
     putUint16(body, 0, 0);
     const stream = session.request({
       ':method': 'POST',
-      ':path': this.#identity.path,
+      ':path': this.#target.path,
       accept: dnsMediaType,
       'content-type': dnsMediaType,
       'content-length': body.length,

@@ -11,24 +11,22 @@ import type { Server } from './server.ts';
 /** What became of a probe. */
 export type ProbeResult = 'responded' | ExchangeFailure;
 
+/** Told once; `text` says more of a failure. */
+export type ProbeSettled = (result: ProbeResult, text?: string) => void;
+
 /**
  * One question of our own to one upstream: any well-formed response will do, whatever its code. It
  * is not among the responses that the observer is told of; its round trip counts.
  */
 export class Probe {
   readonly #server: Server;
-  readonly #settle: (result: ProbeResult) => void;
+  readonly #settle: ProbeSettled;
   readonly #exchange: CheckedExchange;
   readonly #timer: Timer;
   #isOver = false;
 
   /** @param settled called once, unless the probe is stopped */
-  constructor(
-    context: UpstreamContext,
-    server: Server,
-    question: Question,
-    settled: (result: ProbeResult) => void,
-  ) {
+  constructor(context: UpstreamContext, server: Server, question: Question, settled: ProbeSettled) {
     const { clock, options } = context;
     this.#server = server;
     this.#settle = settled;
@@ -44,7 +42,7 @@ export class Probe {
     };
     this.#exchange = new CheckedExchange(context, plan, {
       response: (message, elapsedMs) => this.#onResponse(message, elapsedMs),
-      failed: (reason) => this.#finish(reason),
+      failed: (reason, text) => this.#finish(reason, text),
     });
     this.#timer = clock.setTimer(options.health.failureTimeoutMs, () =>
       this.#finish(this.#exchange.silence),
@@ -67,9 +65,9 @@ export class Probe {
     this.#finish('responded');
   }
 
-  #finish(result: ProbeResult): void {
+  #finish(result: ProbeResult, text?: string): void {
     if (this.#isOver) return;
     this.stop();
-    this.#settle(result);
+    this.#settle(result, text);
   }
 }

@@ -3,8 +3,9 @@ import { lowerName, parseName } from '../dns/name.ts';
 import type { Question } from '../dns/question.ts';
 import { recordType } from '../dns/codes.ts';
 import type { UpstreamContext } from './context.ts';
+import { explained } from './failure-outcome.ts';
 import { Probe } from './probe.ts';
-import type { ProbeResult } from './probe.ts';
+import type { ProbeSettled } from './probe.ts';
 import type { Server } from './server.ts';
 
 /** At most one probe to each upstream at a time. */
@@ -53,18 +54,18 @@ export class Prober {
   }
 
   #probe(server: Server): void {
-    this.ask(server, this.#healthQuestion(), (result) => {
+    this.ask(server, this.#healthQuestion(), (result, text) => {
       if (result === 'responded') server.health.succeeded();
-      else server.health.probeFailed(`probe: ${result}`);
+      else server.health.probeFailed(`probe: ${explained(result, text)}`);
     });
   }
 
   /** Asks any question; a probe to the same upstream that is still on its way is dropped. */
-  ask(server: Server, question: Question, settled: (result: ProbeResult) => void): void {
+  ask(server: Server, question: Question, settled: ProbeSettled): void {
     this.forget(server);
-    const probe = new Probe(this.#context, server, question, (result) => {
+    const probe = new Probe(this.#context, server, question, (result, text) => {
       this.#probes.delete(server);
-      settled(result);
+      settled(result, text);
     });
     this.#probes.set(server, probe);
   }

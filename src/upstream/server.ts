@@ -1,6 +1,7 @@
 import type { ExchangeFailure } from '../base/errors.ts';
 import { responseCode, responseCodeName } from '../dns/codes.ts';
 import type { UpstreamContext } from './context.ts';
+import { explained } from './failure-outcome.ts';
 import { Habits } from './habits.ts';
 import { Health } from './health.ts';
 import type { ServerView } from './health-board.ts';
@@ -125,10 +126,4 @@ export class Server {
       sinceFailureMs: Number.isFinite(sinceFailureMs) ? sinceFailureMs : undefined,
     };
   }
-}
-
-/** A wrong certificate or protocol does not go away by itself: it is told what is wrong with it. */
-function explained(reason: ExchangeFailure, text: string | undefined): string {
-  const isOfUse = reason === 'certificate' || reason === 'protocol';
-  return isOfUse && text !== undefined ? `${reason}: ${text}` : reason;
 }

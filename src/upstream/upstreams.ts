@@ -156,20 +156,12 @@ export class Upstreams {
       return Promise.resolve(notAsked(extendedErrorCode.NOT_READY, 'the resolver is stopping'));
     }
     const route = this.#routes.find(query.question.name);
-    if (route === undefined || serversOf(route).length === 0) {
-      return Promise.resolve(unserved(route));
-    }
+    if (route === undefined) return Promise.resolve(unserved(route));
     const { random, healthBoard } = this.#context;
     const options = this.#options;
     const tiers = withoutDoubted(route.tiers, query.doubted);
     const choice = choose(tiers, route.strategy, { random, healthBoard, options });
-    if (choice.preferred.length + choice.reserve.length === 0) {
-      const text =
-        query.doubted === undefined
-          ? 'every upstream leads back to this resolver'
-          : 'there is no other upstream to ask';
-      return Promise.resolve(notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text));
-    }
+    if (choice.tiers.length === 0) return Promise.resolve(unserved(route, query.doubted));
     return new Promise((resolve) => {
       new Asking(this.#context, this.#attempts, { query, choice }, resolve).start();
     });
@@ -273,10 +265,14 @@ export class Upstreams {
   }
 }
 
-function unserved(route: Route | undefined): Outcome {
+/** Why there is nobody to ask. */
+function unserved(route: Route | undefined, doubted?: string): Outcome {
   const names = new Set(route?.upstreams.flat().map(({ host }) => host));
-  const text =
-    names.size === 0 ? 'no upstream is configured' : `no address for ${[...names].join(', ')}`;
+  let text = 'every upstream leads back to this resolver';
+  if (names.size === 0) text = 'no upstream is configured';
+  else if (route?.tiers.every((tier) => tier.length === 0) === true) {
+    text = `no address for ${[...names].join(', ')}`;
+  } else if (doubted !== undefined) text = 'there is no other upstream to ask';
   return notAsked(extendedErrorCode.NO_REACHABLE_AUTHORITY, text);
 }
 

@@ -193,6 +193,22 @@ describe.each(schemes)('an upstream over %s', (scheme) => {
   });
 });
 
+describe.each(schemes)('a server that goes silent, over %s', (scheme) => {
+  test('loses its connection: the next query takes a new one', async () => {
+    given(scheme, {
+      queryBudgetMs: 50,
+      health: { ...optionsWith({}).health, failureTimeoutMs: 50 },
+    });
+    await askFor('a.example');
+    const answer = server.script;
+    server.script = () => undefined;
+    expect(await askFor('silent.example')).toMatchObject({ kind: 'failure' });
+    server.script = answer;
+    expect(await askFor('b.example')).toMatchObject({ kind: 'answer' });
+    expect(server.resumed).toEqual([false, true]);
+  });
+});
+
 describe('DNS over TLS', () => {
   test('a server tells how long it keeps an idle connection (RFC 7828 section 3.2.2)', async () => {
     given('tls');
@@ -279,6 +295,24 @@ describe('an upstream with several ways', () => {
     };
     expect(await askFor('a.example')).toMatchObject({ detail: `${server.text('tls')}#${name}` });
     expect(plain.queries).toEqual([]);
+  });
+
+  test('an error of the best one is not heard once more in plain', async () => {
+    given('tls', { servers: [`${server.text('tls')}#${name} else ${plain.text}`] });
+    server.script = () => ({ code: 2 });
+    expect(await askFor('a.example')).toMatchObject({ kind: 'failure', code: 2 });
+    expect(plain.queries).toEqual([]);
+  });
+
+  test('all best ones come before any second one', async () => {
+    const second = await EncryptedUpstream.start(certificate);
+    const servers = [server, second].map((one) => `${one.text('tls')}#${name} else ${plain.text}`);
+    given('tls', { servers });
+    await server.stop();
+    expect(await askFor('a.example')).toMatchObject({ detail: `${second.text('tls')}#${name}` });
+    await second.stop();
+    expect(await askFor('b.example')).toMatchObject({ detail: plain.text });
+    server = await EncryptedUpstream.start(certificate);
   });
 
   test('without another way nothing falls back to plain, though the port answers in plain', async () => {
