@@ -12,7 +12,7 @@ import type { Next, Stage } from './query/stage.ts';
  *
  * On a hit that the hot path left alone (an option to look at, a stale entry), `cache` settles it.
  *
- * On a miss, `cache` passes the query on; `flight` lets one of all equal queries go further, and
+ * On a miss, `cache` passes the query on; `search` asks first for what search lists have in common; `flight` lets one of all equal queries go further, and
  * the others wait for its outcome; `keep` looks at L1 once more; `shared-cache` looks into L2 once;
  * `lease` finds out which replica asks; `forward` selects upstreams by health, asks, checks the
  * response; `confirm` asks a second upstream where the first says that a popular name is gone. On the way up `shared-cache` shares the answer, `keep` stores it in L1, `flight` hands
@@ -44,6 +44,8 @@ export interface UpperStages {
   readonly dns64: Stage;
   /** L1: fresh, stale, or the memory of a failure. */
   readonly recall: Stage;
+  /** What search lists make of names: names above are asked for first. */
+  readonly search: Stage;
   /** One fetch per question in this process. */
   readonly flight: Stage;
   /** Stores in L1 what was fetched. */
@@ -77,10 +79,11 @@ export interface WholePipeline extends Pipeline {
 }
 
 export function buildPipeline(stages: Stages): WholePipeline {
-  const { observe, admit, local, screen, filter, dns64, recall, flight, keep } = stages;
+  const { observe, admit, local, screen, filter, dns64, recall, search, flight, keep } = stages;
   const { sharedCache, lease, confirm, forward } = stages;
   const fetch = chainStages([flight, keep, sharedCache, lease, confirm], endOf(forward));
-  const resolve = chainStages([observe, admit, local, screen, filter, dns64, recall], fetch);
+  const down = [observe, admit, local, screen, filter, dns64, recall, search];
+  const resolve = chainStages(down, fetch);
   const ask = chainStages([admit, recall], fetch);
   return { resolve, fetch, ask };
 }
@@ -89,10 +92,11 @@ export function buildPipeline(stages: Stages): WholePipeline {
 export function buildWorkerPipeline(
   stages: UpperStages & { readonly askPrimary: Stage },
 ): Pipeline {
-  const { observe, admit, local, screen, filter, dns64, recall, flight, keep, askPrimary } = stages;
+  const { observe, admit, local, screen, filter, dns64, recall, search, flight, keep, askPrimary } =
+    stages;
   const fetch = chainStages([flight, keep], endOf(askPrimary));
   return {
-    resolve: chainStages([observe, admit, local, screen, filter, dns64, recall], fetch),
+    resolve: chainStages([observe, admit, local, screen, filter, dns64, recall, search], fetch),
     fetch,
   };
 }

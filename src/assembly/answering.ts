@@ -11,6 +11,7 @@ import { KeepStage } from '../cache/keep-stage.ts';
 import { Dns64Stage } from '../local/dns64-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
+import { SearchStage } from '../cache/search-stage.ts';
 import type { Config } from '../config/schema.ts';
 import type { AnswerKind } from '../dns/answer.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
@@ -73,6 +74,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly pipeline: Joined;
   readonly #failures: FailureCache;
   readonly #recall: RecallStage;
+  readonly #search: SearchStage;
   readonly #local: LocalStage;
   readonly #screen: ScreenStage;
   readonly #dns64: Dns64Stage;
@@ -91,6 +93,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     );
     this.#failures = new FailureCache(config.cache);
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
+    this.#search = new SearchStage(this.cache, clock, searchSuffixes(config));
     this.#local = new LocalStage(localOptions(config));
     this.pauses = new FilterPauses(clock);
     this.#screen = new ScreenStage(screenOptions(config));
@@ -128,6 +131,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       filter,
       dns64: this.#dns64,
       recall: this.#recall,
+      search: this.#search,
       flight: this.flight,
       keep: new KeepStage(this.cache, this.#failures, clock),
     });
@@ -157,6 +161,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.cache.setPrefetch(config.cache.prefetch);
     this.#failures.setPolicy(config.cache);
     this.#recall.setPolicy(recallPolicy(config));
+    this.#search.setSuffixes(searchSuffixes(config));
     this.#recall.forgetFailures();
     this.#local.setOptions(localOptions(config));
     this.localNames.reconfigure(config);
@@ -217,6 +222,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       ...this.#prefetcher.figures(),
       hits: recall.hits + this.hotPath.hits,
       failureEntries: this.#failures.size,
+      searchCuts: this.#search.cuts,
     };
   }
 
@@ -252,6 +258,10 @@ function recallPolicy({ cache }: Config): ConstructorParameters<typeof RecallSta
 /** Not by the paths of options: a worker does without the schema, which takes memory and time. */
 function whatDecidesNames({ routes, local }: Config): string {
   return JSON.stringify([routes, local]);
+}
+
+function searchSuffixes({ cache }: Config): Buffer[] {
+  return cache.searchSuffixes.map(parseName);
 }
 
 /** The suffixes whose route is new, gone or another one. */

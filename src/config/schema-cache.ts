@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { flag, integer, share, size } from './values.ts';
+import { parseSuffix } from './addresses.ts';
+import { flag, integer, parsedText, share, size } from './values.ts';
 
 /** RFC 8767 section 4: a cap of seven days on TTLs. */
 const ttlMaxSeconds = 604_800;
@@ -82,6 +83,14 @@ export const cacheSchema = z.strictObject({
     false,
   ),
   nxdomainCut: flag('A name that does not exist answers for all names below it (RFC 8020).', false),
+  searchSuffixes: z
+    .array(parsedText('a domain name, such as "svc.cluster.local"', parseSuffix))
+    .max(32)
+    .prefault([])
+    .meta({
+      description:
+        'Ends of search lists: below them the names above are asked for first, and one that is missing answers for all below it (RFC 8020).',
+    }),
   serveStale: serveStale.prefault({}),
   prefetch: prefetch.prefault({}),
   snapshot: snapshot.prefault({}),

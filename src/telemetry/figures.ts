@@ -33,6 +33,8 @@ export interface CacheFigures {
   readonly prefetches: number;
   readonly prefetchesFailed: number;
   readonly failureEntries: number;
+  /** Answers below search suffixes from the absence of a name above. */
+  readonly searchCuts: number;
 }
 
 /** The snapshots of the cache on disk. */

@@ -176,6 +176,7 @@ function cacheSources(cache: () => CacheFigures): CacheSources {
       return byLabel('result', Object.entries({ success, failure }));
     },
     heimdall_cache_stale_answers_total: () => plain(cache().stale),
+    heimdall_cache_search_cuts_total: () => plain(cache().searchCuts),
     heimdall_cache_failure_entries: () => plain(cache().failureEntries),
   };
 }

@@ -141,6 +141,9 @@ export const metricTable = {
   heimdall_cache_evictions_total: counter('Answers that made room for others.', 'queue'),
   heimdall_cache_prefetches_total: counter('Answers fetched again before they expired.', 'result'),
   heimdall_cache_stale_answers_total: counter('Answers served stale (RFC 8767).'),
+  heimdall_cache_search_cuts_total: counter(
+    'Queries below cache.searchSuffixes that the absence of a name above answered (RFC 8020).',
+  ),
   heimdall_cache_failure_entries: gauge('Resolution failures remembered (RFC 9520).'),
   heimdall_cache_snapshot_saves_total: counter('Snapshots of the cache written.', 'result'),
   heimdall_cache_snapshot_loads_total: counter('Snapshots of the cache read.', 'result'),

@@ -98,6 +98,7 @@ export const cacheFigures: CacheFigures = {
   prefetches: 11,
   prefetchesFailed: 12,
   failureEntries: 13,
+  searchCuts: 14,
 };
 
 /** Figures of a replica with one upstream that is up; parts of it can be replaced. */
