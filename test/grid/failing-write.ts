@@ -26,7 +26,7 @@ const { Connection } = load('hazelcast-client/lib/network/Connection.js') as {
   readonly Connection: { readonly prototype: ClientConnection };
 };
 const { prototype } = Connection;
-const write = Reflect.get(prototype, 'write') as ClientConnection['write'];
+const write: ClientConnection['write'] = Reflect.get(prototype, 'write');
 let hasFailed = false;
 prototype.write = function failFirst(message) {
   if (!hasFailed && message.getMessageType() === viewListenerType) {
