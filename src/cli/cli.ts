@@ -16,6 +16,7 @@ import { addConfigCheck } from './config-check.ts';
 import { addConfigImport } from './config-import.ts';
 import { addConfigSchema } from './config-schema.ts';
 import { addConfigShow } from './config-show.ts';
+import { addDoctor } from './doctor.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
 import { addFilter } from './filter.ts';
 import { addHealthcheck } from './healthcheck.ts';
@@ -57,6 +58,7 @@ function program(context: CommandContext): Argv {
     addCluster,
     addFilter,
     addTop,
+    addDoctor,
     addHealthcheck,
   ];
   const cli = yargs()
