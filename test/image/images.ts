@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../support/source-files.ts';
 import { imageHome, inside, run, standIns } from './stand-in-bases.ts';
+
+const archives = join(imageHome, 'archives');
 
 export type Target = 'heimdall' | 'member';
 
@@ -78,6 +80,7 @@ export class Images {
       this.build(target);
       this.#buildah(['push', '--quiet', target, `docker-archive:${file}:${name}`]);
       this.drop(target);
+      removeArchives(`${target}-`); // of other contents; each is half a gigabyte
     });
   }
 
@@ -95,14 +98,13 @@ export class Images {
   }
 
   #keptArchive(file: string, make: (file: string) => void): string {
-    const folder = join(imageHome, 'archives');
-    mkdirSync(folder, { recursive: true });
-    if (!existsSync(join(folder, file))) {
-      rmSync(join(folder, `${file}.new`), { force: true });
-      make(`/bases/archives/${file}.new`);
-      renameSync(join(folder, `${file}.new`), join(folder, file));
+    mkdirSync(archives, { recursive: true });
+    if (!existsSync(join(archives, file))) {
+      rmSync(join(archives, 'new'), { force: true });
+      make('/bases/archives/new');
+      renameSync(join(archives, 'new'), join(archives, file));
     }
-    return join(folder, file);
+    return join(archives, file);
   }
 
   #prepare(): void {
@@ -140,6 +142,11 @@ export class Images {
       '/bases': imageHome,
     }).trim();
   }
+}
+
+function removeArchives(beginning: string): void {
+  const found = readdirSync(archives).filter((file) => file.startsWith(beginning));
+  for (const file of found) rmSync(join(archives, file));
 }
 
 function git(...argv: readonly string[]): string {

@@ -13,6 +13,8 @@ import { added, Load } from './load.ts';
 const patienceMs = 600_000;
 /** For what is told every 5 s, on a page that is renewed every 5 s. */
 const toldMs = 40_000;
+/** Until members have renewed their figures. */
+const renewedMs = 12_000;
 const askedNames = 200;
 /** Names that are asked for before pods are replaced, and not again: lost, they would stay lost. */
 const keptNames = 300;
@@ -131,13 +133,18 @@ export class OverlayChecks {
     }
     this.#writeNames('kept', keptNames);
     this.#writeNames('asked', askedNames);
-    this.#loads = [await this.#load('kept').once(), await this.#load('asked').once()];
-    const isFilled = await comesTrue(
-      async () => (await this.fleet.sharedEntries()) >= keptNames + askedNames,
-      toldMs,
-    );
+    this.#loads = [];
+    // Sharing may fail for a few while members have only just started: others ask again, and share.
+    const isFilled = await comesTrue(async () => {
+      this.#loads.push(await this.#load('kept').once(), await this.#load('asked').once());
+      return comesTrue(() => this.#isShared(), renewedMs);
+    }, patienceMs);
     const count = await this.fleet.sharedEntries();
     this.#setting.checks.that('the shared cache is filled', isFilled, `${String(count)} answers`);
+  }
+
+  async #isShared(): Promise<boolean> {
+    return (await this.fleet.sharedEntries()) >= keptNames + askedNames;
   }
 
   async #underLoad(what: string, change: () => Promise<boolean>): Promise<void> {
@@ -180,10 +187,7 @@ export class OverlayChecks {
 
   async #keptAndCounted(): Promise<void> {
     const { checks } = this.#setting;
-    const isKept = await comesTrue(
-      async () => (await this.fleet.sharedEntries()) >= keptNames + askedNames,
-      toldMs,
-    );
+    const isKept = await comesTrue(() => this.#isShared(), toldMs);
     const entries = await this.fleet.sharedEntries();
     checks.that('every answer in the shared cache is still there', isKept, String(entries));
     const { completed, lost } = added(this.#loads);
