@@ -31,12 +31,14 @@ import { QueryCounters } from '../query/query-counters.ts';
 import { ServerCookies } from '../query/server-cookies.ts';
 import { ArrivalCounters } from '../telemetry/arrival-counters.ts';
 import type { CacheFigures } from '../telemetry/figures.ts';
+import type { Dnstap } from '../telemetry/dnstap.ts';
 import type { Log } from '../telemetry/log.ts';
 import { ObserveStage } from '../telemetry/observe-stage.ts';
 import { QueryLog } from '../telemetry/query-log.ts';
 import { FilterLoading, optionsOf } from './filter-loading.ts';
 import { LocalLoading } from './local-loading.ts';
 import { dns64Options, localOptions } from './local-options.ts';
+import { TappedResponder } from './message-taps.ts';
 import { screenOptions } from './screen-options.ts';
 
 export interface AnsweringDependencies {
@@ -46,6 +48,8 @@ export interface AnsweringDependencies {
   readonly probes: LoopProbes;
   /** What this process may keep: all of `cache.maxBytes`, or its part of it. */
   readonly cacheBytes: number;
+  /** Sees the messages of clients, where `dnstap.clients` says so. */
+  readonly dnstap?: Dnstap | undefined;
 }
 
 /** Joins the stages made here with those below them. */
@@ -71,6 +75,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly queryLog: QueryLog;
   readonly hotPath: HotPath;
   readonly responder: Responder;
+  readonly #tapped: TappedResponder | undefined;
   readonly pipeline: Joined;
   readonly #failures: FailureCache;
   readonly #recall: RecallStage;
@@ -141,12 +146,17 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     const { arrivals: observer, cookies, clientGuard: verified } = this;
     const parts = { clock, observer, cookies, verified };
     this.responder = new Responder(resolve, parts, replyOptions(config));
+    const { dnstap } = dependencies;
+    if (dnstap !== undefined && config.dnstap.clients) {
+      this.#tapped = new TappedResponder(this.responder, dnstap, clock);
+    }
     this.#tuneHotPath(config);
   }
 
   /** What all listeners of this process share. */
   get forListeners(): Omit<ListenerDependencies, 'clock'> {
-    const { hotPath, responder, arrivals: observer, clientGuard: gate, connections } = this;
+    const { hotPath, arrivals: observer, clientGuard: gate, connections } = this;
+    const responder = this.#tapped ?? this.responder;
     return { hotPath, responder, observer, gate, connections };
   }
 
@@ -226,9 +236,9 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     };
   }
 
-  /** The query log sees every query only if none is answered by the hot path. */
+  /** Query log and dnstap see every query only if none is answered by the hot path. */
   setHotPath(enabled: boolean): void {
-    this.hotPath.enabled = enabled;
+    this.hotPath.enabled = enabled && this.#tapped === undefined;
   }
 
   #observeStage(clock: Clock, log: Log): ObserveStage {

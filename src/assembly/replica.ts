@@ -16,6 +16,7 @@ import type { BuildFigures } from '../telemetry/figures.ts';
 import { HttpCounters } from '../telemetry/http-counters.ts';
 import { HttpRouter } from '../telemetry/http-router.ts';
 import { HttpServer } from '../telemetry/http-server.ts';
+import type { Dnstap } from '../telemetry/dnstap.ts';
 import { metricSources } from '../telemetry/metric-sources.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { publicRoutes } from '../telemetry/public-routes.ts';
@@ -28,6 +29,7 @@ import type { FrontlineDependencies } from './choose-frontline.ts';
 import { CookieSecrets } from './cookie-secrets.ts';
 import { gridOf, hottestMax, switchesOf, tidingsOf } from './coordination.ts';
 import type { ConnectGrid, ReplicaGrid } from './coordination.ts';
+import { dnstapOf } from './dnstap-options.ts';
 import type { Frontline } from './frontline.ts';
 import { HottestNames } from './hottest-names.ts';
 import { ListFetches } from './list-fetches.ts';
@@ -65,6 +67,7 @@ export class Replica {
   readonly #http: HttpServer;
   readonly #frontline: Frontline;
   readonly #cookies: CookieSecrets;
+  readonly #dnstap: Dnstap | undefined;
   #httpAddress: SocketAddress | undefined;
 
   /** @throws {ConfigInvalid} when there is no upstream to use */
@@ -78,7 +81,8 @@ export class Replica {
     const coordination = this.#grid?.coordination ?? standalone();
     const workers = workerCount(config, dependencies);
     const cacheBytes = ownCacheBytes(config, workers);
-    const resolving = { ...dependencies, coordination, cacheBytes };
+    this.#dnstap = dnstapOf(config, dependencies);
+    const resolving = { ...dependencies, coordination, cacheBytes, dnstap: this.#dnstap };
     this.resolver = new Resolver(config, chosen.options, resolving);
     this.#hottest = new HottestNames(this.resolver.cache, clock, hottestMax);
     const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
@@ -118,6 +122,7 @@ export class Replica {
         this.#httpAddress = await this.#http.start(parseSocketAddress(http.address, 0));
       }
       this.#startGrid();
+      this.#dnstap?.start();
       await this.#snapshots.load(cache.serveStale.staleSecondsMax);
       this.resolver.forgetLocalNames();
       await this.#frontline.open();
@@ -159,6 +164,7 @@ export class Replica {
     this.resolver.upstreams.stop();
     await this.#frontline.close();
     await this.#grid?.coordination.stop();
+    await this.#dnstap?.stop();
     if (this.#httpAddress !== undefined) await this.#http.stop();
   }
 
@@ -236,6 +242,7 @@ export class Replica {
           cache: () => resolver.cacheFigures(),
           snapshot: () => this.#snapshots.figures(),
           filter: () => ({ ...resolver.filter.figures(), fetches: this.#lists.figures() }),
+          dnstap: this.#dnstap,
           flights: () => resolver.flight.figures(),
           reloads: this.#reloads,
           readiness: this.#readiness,

@@ -23,6 +23,7 @@ import type { ServerCookies } from '../query/server-cookies.ts';
 import type { Next } from '../query/stage.ts';
 import type { ArrivalCounters } from '../telemetry/arrival-counters.ts';
 import type { CacheFigures } from '../telemetry/figures.ts';
+import type { Dnstap } from '../telemetry/dnstap.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { QueryLog } from '../telemetry/query-log.ts';
 import { UpstreamCounters } from '../telemetry/upstream-counters.ts';
@@ -31,6 +32,8 @@ import type { HealthBoard } from '../upstream/health-board.ts';
 import type { ResolveHost } from '../upstream/host-addresses.ts';
 import type { UpstreamOptions } from '../upstream/options.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
+import type { UpstreamDeps } from '../upstream/upstreams.ts';
+import { TappedTransport } from './message-taps.ts';
 import { Answering } from './answering.ts';
 import type { UdpTransport } from './udp-transport.ts';
 
@@ -49,11 +52,21 @@ export interface ResolverDependencies {
   readonly coordination: Coordination;
   /** In place of `cache.maxBytes`: the part of it that is left to this process. */
   readonly cacheBytes?: number;
+  /** Sees the messages that go by. */
+  readonly dnstap?: Dnstap | undefined;
   /** How datagrams are sent and taken; without it one by one. */
   readonly udp?: Pick<UdpTransport, 'calls'>;
   /** In place of sockets and of the system's name lookup, for replayed scenarios. */
   readonly transport?: ExchangeTransport;
   readonly resolveHost?: ResolveHost;
+}
+
+function tapOf(
+  { dnstap: { upstreams } }: Config,
+  { dnstap, clock }: ResolverDependencies,
+): Pick<UpstreamDeps, 'tapTransport'> {
+  if (dnstap === undefined || !upstreams) return {};
+  return { tapTransport: (transport) => new TappedTransport(transport, dnstap, clock) };
 }
 
 /** Everything between the sockets of clients and those of upstreams, put together. */
@@ -77,6 +90,7 @@ export class Resolver {
       calls: dependencies.udp?.calls,
       observer: this.upstreamCounters,
       healthBoard: coordination.healthBoard,
+      ...tapOf(config, dependencies),
     });
     const parts = { ...dependencies, cacheBytes, probes: loopProbes(this.upstreams) };
     this.confirm = new ConfirmStage((query, kind) => this.#answering.hasKnownGood(query, kind));

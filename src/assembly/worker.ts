@@ -10,6 +10,7 @@ import { flushFromText } from '../pod/control.ts';
 import type { OrderReport, WorkerOrder, WorkerSetup } from '../pod/control.ts';
 import type { PrimaryChannel } from '../pod/primary-channel.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
+import type { Dnstap } from '../telemetry/dnstap.ts';
 import { HttpCounters } from '../telemetry/http-counters.ts';
 import { metricSources } from '../telemetry/metric-sources.ts';
 import { totalsOf } from '../telemetry/metrics.ts';
@@ -22,6 +23,7 @@ import type { WorkerFigures } from '../telemetry/worker-figures.ts';
 import { workerMetricNames } from '../telemetry/worker-totals.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { Answering } from './answering.ts';
+import { dnstapOf } from './dnstap-options.ts';
 import { Listeners } from './listeners.ts';
 import type { UdpTransport } from './udp-transport.ts';
 
@@ -46,6 +48,7 @@ export class Worker {
   readonly #sources: Sources;
   readonly #process = new OwnProcessMetrics();
   #config: Config;
+  readonly #dnstap: Dnstap | undefined;
   #listeners: Listeners | undefined;
 
   constructor(setup: WorkerSetup, channel: PrimaryChannel, dependencies: WorkerDependencies) {
@@ -55,7 +58,8 @@ export class Worker {
     this.#config = config;
     this.#askPrimary = new AskPrimaryStage(channel.carrier, dependencies.clock, askOptions(config));
     const probes = { noteIfProbe: () => false }; // the primary knows them, and sees those queries
-    const parts = { ...dependencies, cacheBytes, probes };
+    this.#dnstap = dnstapOf(config, dependencies, `.${String(process.pid)}`);
+    const parts = { ...dependencies, cacheBytes, probes, dnstap: this.#dnstap };
     const askPrimary = this.#askPrimary;
     this.#answering = new Answering(config, parts, (upper) =>
       buildWorkerPipeline({ ...upper, askPrimary }),
@@ -72,6 +76,7 @@ export class Worker {
     const dependencies = { ...this.#answering.forListeners, clock, log };
     const { config, addresses } = this.#setup;
     await this.#answering.startLists();
+    this.#dnstap?.start();
     this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
   }
 
@@ -147,6 +152,7 @@ export class Worker {
     await this.#emptySockets();
     await this.#listeners?.close();
     this.#answering.stopLists();
+    await this.#dnstap?.stop();
   }
 
   /**
@@ -175,6 +181,7 @@ export class Worker {
       certificate: () => this.#listeners?.certificate(),
       cache: () => answering.cacheFigures(),
       filter: () => answering.filter.figures(),
+      dnstap: this.#dnstap,
       flights: () => answering.flight.figures(),
       log: () => log.figures(),
       // What a worker has none of, and does not tell.

@@ -126,6 +126,7 @@ const restartPrefixes = [
   'clients.rateLimit.clientsMax',
   'cache.snapshot.path',
   'grid.',
+  'dnstap.',
 ];
 
 /** What lies below these and changes while running all the same: the switches of the grid, a limit, cookies. */

@@ -5,6 +5,7 @@ import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
 import { cookiesSchema } from './schema-cookies.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
+import { dnstapSchema } from './schema-dnstap.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
 import { localSchema } from './schema-local.ts';
@@ -174,6 +175,7 @@ export const configSchema = z.strictObject({
   filter: filterSchema.prefault({}),
   grid: gridSchema.prefault({}),
   log: log.prefault({}),
+  dnstap: dnstapSchema.prefault({}),
   shutdown: shutdown.prefault({}),
   reload: reload.prefault({}),
 });

@@ -35,7 +35,7 @@ export interface UdpListenerOptions {
 
 export interface ListenerDependencies {
   readonly hotPath: HotPath;
-  readonly responder: Responder;
+  readonly responder: Pick<Responder, 'respond'>;
   readonly observer: ArrivalObserver;
   readonly gate: ClientGate;
   /** Shared by all listeners. */

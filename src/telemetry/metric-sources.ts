@@ -23,6 +23,7 @@ import type {
 } from './figures.ts';
 import { filterSources } from './filter-sources.ts';
 import { gridSources } from './grid-sources.ts';
+import type { Dnstap } from './dnstap.ts';
 import type { GridSource } from './grid-sources.ts';
 import type { HttpCounters } from './http-counters.ts';
 import type { MetricName } from './metric-table.ts';
@@ -54,6 +55,8 @@ export interface Figures {
   readonly reloads: ResultCounter;
   readonly readiness: Readiness;
   readonly log: () => LogFigures;
+  /** Undefined where it is off. */
+  readonly dnstap?: Pick<Dnstap, 'figures'> | undefined;
   readonly http: HttpCounters;
   readonly build: BuildFigures;
   /** Undefined where there is no grid. */
@@ -74,6 +77,8 @@ export function metricSources(figures: Figures): Sources {
     ...processSources(figures),
     ...gridSources(figures.grid),
     ...workerSources(figures.workers),
+    heimdall_dnstap_messages_total: () =>
+      byLabel('result', Object.entries(figures.dnstap?.figures ?? {})),
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
     heimdall_flights_refused_total: () => plain(figures.flights().refused),

@@ -186,6 +186,10 @@ export const metricTable = {
     'udp_transport',
   ),
   heimdall_ready: gauge('Whether the replica is ready, as /readyz says.'),
+  heimdall_dnstap_messages_total: counter(
+    'Messages for dnstap: written, or dropped because nobody took them in time.',
+    'result',
+  ),
   heimdall_log_lines_total: counter('Log lines written.', 'level'),
   heimdall_log_lines_dropped_total: counter('Log lines lost because their reader was too slow.'),
   heimdall_http_requests_total: counter('HTTP requests answered.', 'path', 'code'),

@@ -39,6 +39,8 @@ export interface UpstreamDeps {
   readonly calls?: SystemCalls | undefined;
   /** In place of sockets. */
   readonly transport?: ExchangeTransport;
+  /** Stands before the sockets, to see what goes by. */
+  readonly tapTransport?: (transport: ExchangeTransport) => ExchangeTransport;
   /** In place of asking the bootstrap servers for host names. */
   readonly resolveHost?: ResolveHost;
 }
@@ -242,7 +244,7 @@ export class Upstreams {
   #contextOf(deps: UpstreamDeps): UpstreamContext {
     const options = (): UpstreamOptions => this.#options;
     const { clock, random, observer, healthBoard } = deps;
-    const transport =
+    const sockets =
       deps.transport ??
       new SocketTransport({
         clock,
@@ -252,6 +254,7 @@ export class Upstreams {
         stray: (server, kind) => observer.responseMismatched(formatServer(server), kind),
         opened: (server, isResumed) => observer.connectionOpened(formatServer(server), isResumed),
       });
+    const transport = deps.tapTransport?.(sockets) ?? sockets;
     return {
       clock,
       random,

@@ -127,6 +127,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       expiresAtWallMs: 1_800_000_000_000,
       reloads: { success: 1, failure: 0 },
     }),
+    dnstap: { figures: { written: 21, dropped: 22 } },
     filter: () => ({
       blocked: { ads: 3 },
       rules: { ads: 100 },
