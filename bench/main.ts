@@ -1,5 +1,6 @@
 import { drawChart } from './chart.ts';
 import { measureFilter } from './filter.ts';
+import { measureFlood } from './flood.ts';
 import { gridSections, measureGrid } from './grid.ts';
 import { blocky } from './peers/blocky.ts';
 import { measureLarge } from './large.ts';
@@ -59,6 +60,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   start: measureStart,
   chart: drawChart,
   filter: measureFilter,
+  flood: measureFlood,
   grid: measureGrid,
   policy: measurePolicy,
   workers: measureWorkers,

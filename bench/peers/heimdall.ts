@@ -49,6 +49,11 @@ export const heimdall = form('heimdall', () => ({}));
 /** With the transport of the runtime instead of batches. */
 export const heimdallDgram = form('heimdall-dgram', () => ({ 'listen.udp.transport': 'dgram' }));
 
+/** With the limits that it has for clients that are not on the same machine. */
+export const heimdallLimited = form('heimdall-limited', () => ({
+  'clients.rateLimit.exempt': '192.0.2.0/24',
+}));
+
 /** Two processes that answer, and one that asks upstreams. */
 export const heimdallTwoWorkers = form('heimdall-2', () => ({ workers: '2' }));
 

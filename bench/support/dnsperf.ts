@@ -21,18 +21,20 @@ const addressRecordBytes = 16;
  *   rcode alone, and would praise a server that answers with nothing
  */
 export async function runDnsperf(load: Load): Promise<LoadReport> {
-  const { port, queryFile, transport, length, rate } = load;
+  const { port, queryFile, transport, length, rate, source, isTurnedAway = false } = load;
   const limit = length === 'once' ? ['-n', '1'] : ['-l', String(length.seconds)];
   const parameters = [
     ...['-s', '127.0.0.1', '-p', String(port), '-d', queryFile, '-m', transport, ...limit],
     ...['-c', String(clients), '-T', '1', '-q', String(queriesInFlight)],
     ...(rate === undefined ? [] : ['-Q', String(rate), '-v']),
+    ...(source === undefined ? [] : ['-a', source]),
+    ...(isTurnedAway ? ['-t', '0.1'] : []),
   ];
   const options = { timeout: runTimeoutMs, maxBuffer: outputBytesMax };
   const { stdout } = await run('dnsperf', parameters, options);
   const report = parseReport(stdout);
   const [request = 0, response = 0] = packetSizes(stdout);
-  if (report.completed > 0 && response < request + addressRecordBytes) {
+  if (!isTurnedAway && report.completed > 0 && response < request + addressRecordBytes) {
     throw new Error(`the responses on port ${String(port)} hold no answer`);
   }
   return rate === undefined ? report : { ...report, latency: latencyOf(stdout) };
