@@ -60,6 +60,15 @@ export function at(value: unknown, path: string): unknown {
     );
 }
 
+/** Whether a condition of its status holds, such as `Ready`. */
+export function isTrue(condition: string, object: Manifest | undefined): boolean {
+  const all = (at(object, 'status.conditions') ?? []) as readonly {
+    readonly type: string;
+    readonly status: string;
+  }[];
+  return all.some(({ type, status }) => type === condition && status === 'True');
+}
+
 export interface Container {
   readonly name: string;
   readonly image: string;

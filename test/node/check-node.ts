@@ -5,13 +5,13 @@ import { Clients } from './clients.ts';
 import { OverlayChecks } from './overlay-checks.ts';
 import { RealNode } from './real-node.ts';
 import { checkRights } from './rights-checks.ts';
-import { givenPlaces } from './sealed-space.ts';
 
-const places = givenPlaces();
-const archives = process.argv.slice(2, -2);
+/** The images, and the folder that the space gave. */
+const archives = process.argv.slice(2, -1);
+const folder = process.argv.at(-1) ?? '';
 const checks = new Checks();
 const plane = new ControlPlane();
-const node = new RealNode(plane, places);
+const node = new RealNode(plane, folder);
 
 async function run(): Promise<void> {
   const startedAtMs = performance.now();
@@ -29,7 +29,7 @@ async function run(): Promise<void> {
   const wanted = process.env['HEIMDALL_OVERLAYS'] ?? 'sidecar,grid';
   for (const overlay of ['sidecar', 'grid'] as const) {
     if (!wanted.includes(overlay)) continue;
-    const applied = new OverlayChecks({ overlay, plane, checks, clients, folder: places.folder });
+    const applied = new OverlayChecks({ overlay, plane, checks, clients, folder });
     await applied.run();
     if (overlay === 'sidecar') await checkRights(plane, checks, applied);
     await applied.remove();

@@ -1,5 +1,5 @@
 import type { ControlPlane } from '../kubernetes/control-plane.ts';
-import { at } from '../kubernetes/manifests.ts';
+import { at, isTrue } from '../kubernetes/manifests.ts';
 import type { Manifest } from '../kubernetes/manifests.ts';
 import { scrape, sumOf } from '../support/metrics-page.ts';
 import type { Page } from '../support/metrics-page.ts';
@@ -7,11 +7,6 @@ import type { Page } from '../support/metrics-page.ts';
 export const namespace = 'heimdall';
 /** The answers that a member owns; it renews the figure every 5 s. */
 const cacheMap = 'hazelcast_map_owned_entries{map="heimdall.cache"}';
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-}
 
 /** Those pods of Heimdall that run now, and what they say of themselves. */
 export class Fleet {
@@ -94,7 +89,7 @@ export class Fleet {
   }
 }
 
-export function addressOf(pod: Manifest): string {
+function addressOf(pod: Manifest): string {
   return String(at(pod, 'status.podIP'));
 }
 
@@ -104,9 +99,5 @@ function hasMember(pod: Manifest): boolean {
 }
 
 function isReady(pod: Manifest): boolean {
-  const conditions = (at(pod, 'status.conditions') ?? []) as readonly Condition[];
-  return (
-    at(pod, 'metadata.deletionTimestamp') === undefined &&
-    conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
-  );
+  return at(pod, 'metadata.deletionTimestamp') === undefined && isTrue('Ready', pod);
 }

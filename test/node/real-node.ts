@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import type { ControlPlane } from '../kubernetes/control-plane.ts';
 import { Daemons } from '../kubernetes/daemons.ts';
 import { corednsPrograms, nodePrograms } from '../kubernetes/kubernetes-programs.ts';
-import { at } from '../kubernetes/manifests.ts';
+import { isTrue } from '../kubernetes/manifests.ts';
 import { installed } from '../support/processes.ts';
-import type { Places } from './sealed-space.ts';
 
 /** The upstreams that the manifests name; here they are addresses of this node. */
 const upstreams = ['9.9.9.9', '149.112.112.112'];
@@ -15,22 +14,20 @@ const nodeName = 'node-1';
 /** What containerd starts first in each pod. */
 export const pauseImage = 'registry.k8s.io/pause:3.10';
 
-/** A page of CoreDNS on the node, with the count of what it was asked. */
-export const upstreamMetrics = 'http://127.0.0.1:9153/metrics';
-
 /**
  * A node whose pods really run: containerd, kubelet, kube-proxy, and CoreDNS as the cluster's DNS and as
  * the upstreams. All in a space that nothing leaves (sealed-space.ts).
  */
 export class RealNode {
   readonly #plane: ControlPlane;
-  readonly #places: Places;
+  readonly #folder: string;
   readonly #daemons: Daemons;
 
-  constructor(plane: ControlPlane, places: Places) {
+  /** @param folder that is removed by others */
+  constructor(plane: ControlPlane, folder: string) {
     this.#plane = plane;
-    this.#places = places;
-    this.#daemons = new Daemons(places.folder);
+    this.#folder = folder;
+    this.#daemons = new Daemons(folder);
   }
 
   /** @param archives of images, as there is no registry */
@@ -42,8 +39,7 @@ export class RealNode {
     this.#startProxy();
     await this.#daemons.until('node that is ready', () => {
       const [node] = this.#plane.list('nodes', 'default');
-      const conditions = (at(node, 'status.conditions') ?? []) as readonly Condition[];
-      return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+      return isTrue('Ready', node);
     });
   }
 
@@ -73,7 +69,6 @@ export class RealNode {
 .:53 {
   bind ${upstreams.join(' ')}
   errors
-  prometheus ${new URL(upstreamMetrics).host}
   template IN A . {
     answer "{{ .Name }} 3600 IN A 192.0.2.1"
   }
@@ -149,7 +144,6 @@ state = "/run/containerd"
       failCgroupV1: false,
       cgroupDriver: 'cgroupfs',
       cgroupsPerQOS: false,
-      cgroupRoot: this.#places.cgroup,
       enforceNodeAllocatable: [],
       failSwapOn: false,
       containerRuntimeEndpoint: `unix://${this.#socket}`,
@@ -187,7 +181,7 @@ state = "/run/containerd"
   }
 
   #path(name: string): string {
-    return join(this.#places.folder, name);
+    return join(this.#folder, name);
   }
 
   #write(name: string, text: string): string {
@@ -195,11 +189,6 @@ state = "/run/containerd"
     writeFileSync(this.#path(name), text);
     return this.#path(name);
   }
-}
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
 }
 
 function ip(...argv: readonly string[]): void {

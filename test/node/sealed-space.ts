@@ -1,9 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 const cgroupRoot = '/sys/fs/cgroup';
+/** Where containerd puts containers that nobody has another place for. */
+const cgroupParent = 'k8s.io';
 
 /**
  * What kubelet and containerd change of a machine they change in this space alone: what is running in
@@ -29,34 +31,25 @@ set +e
 exit $?
 `;
 
-/** Where a run keeps what it needs; both are gone after it. */
-export interface Places {
-  readonly folder: string;
-  /** Below which cgroup containers are. */
-  readonly cgroup: string;
-}
-
 /**
  * Runs a program in namespaces of its own for processes, mounts and network. Whatever it started is
  * ended by the kernel with it, and its mounts and interfaces go with the last process, also when this
  * process is interrupted. Needs root.
  *
- * @param program is given the two places as its last arguments
+ * @param program is given a folder, which is gone after it, as its last argument
  * @returns its exit code
  */
 export async function runSealed(program: readonly string[]): Promise<number> {
-  const places: Places = {
-    folder: mkdtempSync(join(tmpdir(), 'heimdall-node-')),
-    cgroup: `/heimdall-node-${String(process.pid)}`,
-  };
+  const folder = mkdtempSync(join(tmpdir(), 'heimdall-node-'));
+  const cgroupsBefore = new Set(cgroups());
   const child = spawn(
     'unshare',
     [
       ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'],
       ...['sh', '-c', preparation, basename(process.argv[1] ?? '')],
-      ...[...program, places.folder, places.cgroup],
+      ...[...program, folder],
     ],
-    { stdio: 'inherit', env: { ...process.env, TMPDIR: places.folder } },
+    { stdio: 'inherit', env: { ...process.env, TMPDIR: folder } },
   );
   const end = (): void => void child.kill('SIGKILL');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
@@ -67,25 +60,24 @@ export async function runSealed(program: readonly string[]): Promise<number> {
       child.once('close', (code) => resolve(code ?? 1));
     });
   } finally {
-    rmSync(places.folder, { recursive: true, force: true });
-    removeCgroups(places.cgroup);
+    // Interrupted, the kernel is still ending who had files open there.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+    const left = cgroups().filter((cgroup) => !cgroupsBefore.has(cgroup));
+    for (const cgroup of left) spawnSync('find', [cgroup, '-depth', '-type', 'd', '-delete']);
   }
 }
 
-/** Empty by now, but they stay until somebody removes them. */
-function removeCgroups(cgroup: string): void {
-  for (const controller of readdirSync(cgroupRoot)) {
-    const folder = join(cgroupRoot, controller, cgroup);
-    try {
-      execFileSync('find', [folder, '-depth', '-type', 'd', '-delete'], { stdio: 'ignore' });
-    } catch {
-      // this controller has none
-    }
-  }
-}
-
-/** The places that `runSealed` gave to the program that calls this. */
-export function givenPlaces(): Places {
-  const [folder = '', cgroup = ''] = process.argv.slice(-2);
-  return { folder, cgroup };
+/** Those of containers, in every hierarchy: they are empty after a run, and stay until removed. */
+function cgroups(): string[] {
+  const parents = ['', ...readdirSync(cgroupRoot)].map((name) =>
+    join(cgroupRoot, name, cgroupParent),
+  );
+  return parents
+    .filter((parent) => existsSync(parent))
+    .flatMap((parent) => [
+      ...readdirSync(parent, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => join(parent, name)),
+      parent,
+    ]);
 }
