@@ -134,7 +134,8 @@ export class EncryptedListeners {
     for (const text of addresses) {
       const address = parseSocketAddress(text, 0);
       const ipv6Only = addresses.some((other) => parseSocketAddress(other, 0).host === '0.0.0.0');
-      const options = { ...this.#config.tcp, ipv6Only, reusePort };
+      const proxiesFrom = this.#config.proxyProtocol.from;
+      const options = { ...this.#config.tcp, ipv6Only, reusePort, proxiesFrom };
       this.#listeners.push(
         await TcpListener.open(address, options, this.#dependencies, protocol()),
       );

@@ -100,7 +100,8 @@ export class Listeners {
   ): Promise<void> {
     const ipv6Only = all.some(({ host, port }) => !host.includes(':') && port === address.port);
     const udpOptions = { ...config.listen.udp, ipv6Only, reusePort };
-    const tcpOptions = { ...config.listen.tcp, ipv6Only, reusePort };
+    const proxiesFrom = config.listen.proxyProtocol.from;
+    const tcpOptions = { ...config.listen.tcp, ipv6Only, reusePort, proxiesFrom };
     for (let triesLeft = portTriesMax; ; triesLeft--) {
       const udp = await transport.open(address, udpOptions, dependencies);
       try {

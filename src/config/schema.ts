@@ -3,6 +3,7 @@ import { formatAddress } from '../base/address.ts';
 import { parseHttpAddress, parseListenAddress } from './addresses.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
+import { proxyProtocolSchema } from './schema-proxy-protocol.ts';
 import { cookiesSchema } from './schema-cookies.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { dnstapSchema } from './schema-dnstap.ts';
@@ -87,6 +88,7 @@ const listen = z.strictObject({
   udp: udp.prefault({}),
   tcp: tcp.prefault({}),
   cookies: cookiesSchema.prefault({}),
+  proxyProtocol: proxyProtocolSchema.prefault({}),
   certificate: certificateSchema.prefault({}),
   tls: listenTlsSchema.prefault({}),
   https: listenHttpsSchema.prefault({}),

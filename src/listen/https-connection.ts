@@ -41,7 +41,7 @@ export class HttpsConnection implements StreamConnection {
     this.#socket = socket;
     this.#context = context;
     this.#progressAtMs = context.clock.nowMs();
-    this.#client = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    this.#client = context.clientOf(socket);
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
   }

@@ -21,6 +21,8 @@ export interface ConnectionContext {
   readonly clock: Clock;
   readonly dependencies: ListenerDependencies;
   readonly options: () => TcpOptions;
+  /** Who is at the other end, whoever carries it on the way. */
+  readonly clientOf: (socket: Socket) => SocketAddress;
   /** Answers of one chunk are collected here; every batch is written before another begins. */
   readonly slab: ResponseSlab;
 }
@@ -55,7 +57,7 @@ export class TcpConnection implements StreamConnection {
   #progressAtMs: number;
 
   constructor(socket: Socket, context: ConnectionContext) {
-    const { transport, clock, dependencies, options, slab } = context;
+    const { transport, clock, dependencies, options, slab, clientOf } = context;
     this.#socket = socket;
     this.#transport = transport;
     this.#transportIndex = transports.indexOf(transport);
@@ -64,7 +66,7 @@ export class TcpConnection implements StreamConnection {
     this.#options = options;
     this.#slab = slab;
     this.#progressAtMs = clock.nowMs();
-    this.client = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    this.client = clientOf(socket);
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('end', () => this.#end());

@@ -10,16 +10,42 @@ import { listenFailure } from './listen-error.ts';
 import type { StreamConnection } from './stream-connection.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
 import type { ConnectionContext, StreamTransport, TcpOptions } from './tcp-connection.ts';
+import { ConnectionClients, ProxyFront } from './proxy-front.ts';
 import { ResponseSlab } from './response-slab.ts';
 import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts';
 
 /** What bounds all connections of a listener. */
 export type TcpListenerOptions = TcpOptions & ConnectionLimits;
 
+/** What is chosen when a listener is opened. */
+export interface TcpOpenOptions extends Pick<UdpListenerOptions, 'ipv6Only' | 'reusePort'> {
+  /** Networks whose connections begin with a header of the PROXY protocol; none by default. */
+  readonly proxiesFrom?: readonly string[];
+}
+
 /** How often idle connections are looked for: fine enough for timeouts of seconds. */
 const sweepIntervalMs = 500;
 /** Connections that the kernel holds until they are accepted. */
 const backlog = 1024;
+
+/** The server that listens, and the one that gets its connections: mostly the same. */
+interface Servers {
+  readonly listening: Server;
+  readonly server: Server;
+  readonly clients: ConnectionClients;
+}
+
+function createServers(
+  protocol: StreamProtocol,
+  { proxiesFrom = [] }: TcpOpenOptions,
+  parts: ListenerDependencies,
+): Servers {
+  const server = protocol.createServer();
+  const clients = new ConnectionClients();
+  const hasProxies = proxiesFrom.length > 0;
+  const front = hasProxies ? new ProxyFront(server, proxiesFrom, clients, parts) : undefined;
+  return { listening: front?.server ?? server, server, clients };
+}
 
 /** One TCP socket and its connections, whatever they carry. */
 export class TcpListener {
@@ -31,17 +57,19 @@ export class TcpListener {
   /** Those included whose handshake is not over. */
   readonly #sockets = new Set<Socket>();
   readonly #sweep: Timer;
+  readonly #clients: ConnectionClients;
   readonly #clientOctets = new Uint8Array(addressLengthMax);
   readonly #context: ConnectionContext;
   #options: TcpListenerOptions;
 
   private constructor(
-    server: Server,
+    { listening, server, clients }: Servers,
     options: TcpListenerOptions,
     protocol: StreamProtocol,
     dependencies: ListenerDependencies,
   ) {
-    this.#server = server;
+    this.#server = listening;
+    this.#clients = clients;
     this.#options = options;
     const { clock } = dependencies;
     this.#clock = clock;
@@ -53,6 +81,7 @@ export class TcpListener {
       dependencies,
       options: () => this.#options,
       slab: new ResponseSlab(),
+      clientOf: (socket) => clients.clientOf(socket),
     };
     server.on('connection', (socket) => this.#accept(socket));
     if (protocol.readyEvent !== undefined) {
@@ -66,23 +95,24 @@ export class TcpListener {
   /** @throws {ListenFailed} with what to do about it */
   static async open(
     address: SocketAddress,
-    options: TcpListenerOptions & Pick<UdpListenerOptions, 'ipv6Only' | 'reusePort'>,
+    options: TcpListenerOptions & TcpOpenOptions,
     dependencies: ListenerDependencies,
     protocol: StreamProtocol,
   ): Promise<TcpListener> {
-    const server = protocol.createServer();
+    const servers = createServers(protocol, options, dependencies);
+    const { listening } = servers;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
+    listening.once('error', reject);
     const ipv6Only = isIPv6(address.host) && options.ipv6Only;
     const { reusePort = false } = options;
-    server.listen({ ...address, backlog, ipv6Only, reusePort }, resolve);
+    listening.listen({ ...address, backlog, ipv6Only, reusePort }, resolve);
     try {
       await promise;
     } catch (error) {
       throw listenFailure('TCP', address, error);
     }
-    server.off('error', reject);
-    return new TcpListener(server, options, protocol, dependencies);
+    listening.off('error', reject);
+    return new TcpListener(servers, options, protocol, dependencies);
   }
 
   get address(): SocketAddress {
@@ -118,7 +148,7 @@ export class TcpListener {
   }
 
   #accept(socket: Socket): void {
-    const host = socket.remoteAddress ?? '';
+    const { host } = this.#clients.clientOf(socket);
     if (!this.#mayAsk(host)) {
       this.#refuse(socket, 'access');
       return;

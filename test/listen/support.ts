@@ -146,6 +146,7 @@ export interface RigOptions {
   /** Of the batched transport, in place of the system's. */
   readonly calls?: SystemCalls;
   readonly gate?: ClientGate;
+  readonly proxiesFrom?: readonly string[];
   /** By default the stages hold every query. */
   readonly resolve?: (query: Query) => Promise<Outcome>;
 }
@@ -183,7 +184,8 @@ export class Rig {
 
   /** A listener for connections, by default of DNS in the clear. */
   async tcp(protocol: StreamProtocol = dnsOverTcp): Promise<TcpListener> {
-    const options = { ...tcpDefaults, ...this.#options.tcp, ipv6Only: false };
+    const { proxiesFrom = [] } = this.#options;
+    const options = { ...tcpDefaults, ...this.#options.tcp, ipv6Only: false, proxiesFrom };
     const address = this.#options.address ?? loopback;
     const listener = await TcpListener.open(address, options, this.dependencies, protocol);
     this.#listener = listener;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SocketAddress } from '../../src/base/address.ts';
 import type { TestCertificate } from './certificates.ts';
 import { freePorts } from './free-ports.ts';
 import { installed, TestProcess } from './processes.ts';
@@ -9,16 +10,22 @@ import { waitFor } from './wait-for.ts';
 
 /** A real dnsdist that takes queries over TLS and HTTPS, and passes them on in plain. */
 export interface Dnsdist {
+  readonly plain: SocketAddress;
   readonly tls: string;
   readonly https: string;
   readonly stop: () => Promise<void>;
 }
 
-/** @param backend where it asks: `127.0.0.1:12345` */
+/**
+ * @param backend where it asks: `127.0.0.1:12345`
+ * @param way how: over UDP, or over TCP with the header of the PROXY protocol
+ */
 export async function startDnsdist(
   backend: string,
   { certificateFile, keyFile }: TestCertificate,
+  way: 'udp' | 'proxied' = 'udp',
 ): Promise<Dnsdist> {
+  const proxied = way === 'proxied' ? ', tcpOnly = true, useProxyProtocol = true' : '';
   const directory = await mkdtemp(join(tmpdir(), 'heimdall-dnsdist-'));
   const [plain = 0, tls = 0, https = 0] = await freePorts(3);
   const file = join(directory, 'dnsdist.conf');
@@ -28,7 +35,7 @@ export async function startDnsdist(
     `setLocal("127.0.0.1:${String(plain)}")
 addTLSLocal("127.0.0.1:${String(tls)}", ${pair}, { provider = "openssl" })
 addDOHLocal("127.0.0.1:${String(https)}", ${pair}, { "/dns-query" })
-newServer({ address = "${backend}" })
+newServer({ address = "${backend}"${proxied} })
 getServer(0):setUp()
 `,
   );
@@ -47,6 +54,7 @@ getServer(0):setUp()
     throw error;
   }
   return {
+    plain: { host: '127.0.0.1', port: plain },
     tls: `tls://127.0.0.1:${String(tls)}`,
     https: `https://127.0.0.1:${String(https)}`,
     stop,
