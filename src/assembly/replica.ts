@@ -38,6 +38,8 @@ import { Resolver } from './resolver.ts';
 import { screenOptions } from './screen-options.ts';
 import { Snapshots } from './snapshots.ts';
 import { standalone } from './standalone.ts';
+import { tracingOf } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 import { chooseUpstreams } from './upstream-options.ts';
 import type { ChosenUpstreams, Surroundings } from './upstream-options.ts';
 
@@ -68,6 +70,7 @@ export class Replica {
   readonly #frontline: Frontline;
   readonly #cookies: CookieSecrets;
   readonly #dnstap: Dnstap | undefined;
+  readonly #tracing: Tracing | undefined;
   #httpAddress: SocketAddress | undefined;
 
   /** @throws {ConfigInvalid} when there is no upstream to use */
@@ -82,7 +85,9 @@ export class Replica {
     const workers = workerCount(config, dependencies);
     const cacheBytes = ownCacheBytes(config, workers);
     this.#dnstap = dnstapOf(config, dependencies);
-    const resolving = { ...dependencies, coordination, cacheBytes, dnstap: this.#dnstap };
+    this.#tracing = tracingOf(config, dependencies);
+    const observed = { dnstap: this.#dnstap, tracing: this.#tracing };
+    const resolving = { ...dependencies, ...observed, coordination, cacheBytes };
     this.resolver = new Resolver(config, chosen.options, resolving);
     this.#hottest = new HottestNames(this.resolver.cache, clock, hottestMax);
     const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
@@ -165,6 +170,7 @@ export class Replica {
     await this.#frontline.close();
     await this.#grid?.coordination.stop();
     await this.#dnstap?.stop();
+    await this.#tracing?.exporter.stop();
     if (this.#httpAddress !== undefined) await this.#http.stop();
   }
 
@@ -243,6 +249,7 @@ export class Replica {
           snapshot: () => this.#snapshots.figures(),
           filter: () => ({ ...resolver.filter.figures(), fetches: this.#lists.figures() }),
           dnstap: this.#dnstap,
+          traces: this.#tracing?.exporter,
           flights: () => resolver.flight.figures(),
           reloads: this.#reloads,
           readiness: this.#readiness,

@@ -34,6 +34,8 @@ import type { UpstreamOptions } from '../upstream/options.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import type { UpstreamDeps } from '../upstream/upstreams.ts';
 import { TappedTransport } from './message-taps.ts';
+import { tracedStages, TracedTransport } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 import { Answering } from './answering.ts';
 import type { UdpTransport } from './udp-transport.ts';
 
@@ -54,6 +56,8 @@ export interface ResolverDependencies {
   readonly cacheBytes?: number;
   /** Sees the messages that go by. */
   readonly dnstap?: Dnstap | undefined;
+  /** Takes the time of what goes on. */
+  readonly tracing?: Tracing | undefined;
   /** How datagrams are sent and taken; without it one by one. */
   readonly udp?: Pick<UdpTransport, 'calls'>;
   /** In place of sockets and of the system's name lookup, for replayed scenarios. */
@@ -63,10 +67,16 @@ export interface ResolverDependencies {
 
 function tapOf(
   { dnstap: { upstreams } }: Config,
-  { dnstap, clock }: ResolverDependencies,
+  { dnstap, tracing, clock }: ResolverDependencies,
 ): Pick<UpstreamDeps, 'tapTransport'> {
-  if (dnstap === undefined || !upstreams) return {};
-  return { tapTransport: (transport) => new TappedTransport(transport, dnstap, clock) };
+  return {
+    tapTransport: (sockets) => {
+      const traced = tracing === undefined ? sockets : new TracedTransport(sockets, tracing.tracer);
+      return dnstap === undefined || !upstreams
+        ? traced
+        : new TappedTransport(traced, dnstap, clock);
+    },
+  };
 }
 
 /** Everything between the sockets of clients and those of upstreams, put together. */
@@ -95,13 +105,18 @@ export class Resolver {
     const parts = { ...dependencies, cacheBytes, probes: loopProbes(this.upstreams) };
     this.confirm = new ConfirmStage((query, kind) => this.#answering.hasKnownGood(query, kind));
     this.#answering = new Answering(config, parts, (upper) =>
-      buildPipeline({
-        ...upper,
-        sharedCache: new SharedCacheStage(coordination.sharedCache, upper.recall),
-        lease: new LeaseStage(coordination.lease),
-        confirm: this.confirm,
-        forward: this.upstreams.stage,
-      }),
+      buildPipeline(
+        tracedStages(
+          {
+            ...upper,
+            sharedCache: new SharedCacheStage(coordination.sharedCache, upper.recall),
+            lease: new LeaseStage(coordination.lease),
+            confirm: this.confirm,
+            forward: this.upstreams.stage,
+          },
+          dependencies.tracing,
+        ),
+      ),
     );
     coordination.bulletins.onPause((pause) => {
       this.#answering.pauses.set(pause);

@@ -25,6 +25,8 @@ import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { Answering } from './answering.ts';
 import { dnstapOf } from './dnstap-options.ts';
 import { Listeners } from './listeners.ts';
+import { tracedStages, tracingOf } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 import type { UdpTransport } from './udp-transport.ts';
 
 /** The primary ends every ask by itself; beyond its budget this long for the grid and the way. */
@@ -49,6 +51,7 @@ export class Worker {
   readonly #process = new OwnProcessMetrics();
   #config: Config;
   readonly #dnstap: Dnstap | undefined;
+  readonly #tracing: Tracing | undefined;
   #listeners: Listeners | undefined;
 
   constructor(setup: WorkerSetup, channel: PrimaryChannel, dependencies: WorkerDependencies) {
@@ -59,10 +62,11 @@ export class Worker {
     this.#askPrimary = new AskPrimaryStage(channel.carrier, dependencies.clock, askOptions(config));
     const probes = { noteIfProbe: () => false }; // the primary knows them, and sees those queries
     this.#dnstap = dnstapOf(config, dependencies, `.${String(process.pid)}`);
+    this.#tracing = tracingOf(config, dependencies);
     const parts = { ...dependencies, cacheBytes, probes, dnstap: this.#dnstap };
     const askPrimary = this.#askPrimary;
     this.#answering = new Answering(config, parts, (upper) =>
-      buildWorkerPipeline({ ...upper, askPrimary }),
+      buildWorkerPipeline(tracedStages({ ...upper, askPrimary }, this.#tracing)),
     );
     this.#sources = this.#buildSources();
     for (const pause of setup.pauses) this.#answering.pauses.set(pause);
@@ -153,6 +157,7 @@ export class Worker {
     await this.#listeners?.close();
     this.#answering.stopLists();
     await this.#dnstap?.stop();
+    await this.#tracing?.exporter.stop();
   }
 
   /**
@@ -182,6 +187,7 @@ export class Worker {
       cache: () => answering.cacheFigures(),
       filter: () => answering.filter.figures(),
       dnstap: this.#dnstap,
+      traces: this.#tracing?.exporter,
       flights: () => answering.flight.figures(),
       log: () => log.figures(),
       // What a worker has none of, and does not tell.

@@ -127,6 +127,7 @@ const restartPrefixes = [
   'cache.snapshot.path',
   'grid.',
   'dnstap.',
+  'traces.',
 ];
 
 /** What lies below these and changes while running all the same: the switches of the grid, a limit, cookies. */

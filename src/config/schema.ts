@@ -10,6 +10,7 @@ import { dnstapSchema } from './schema-dnstap.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
 import { localSchema } from './schema-local.ts';
+import { tracesSchema } from './schema-traces.ts';
 import { routeSchema, upstreamSchema } from './schema-upstream.ts';
 import { workers } from './schema-workers.ts';
 import { flag, integer, parsedText, share, size } from './values.ts';
@@ -178,6 +179,7 @@ export const configSchema = z.strictObject({
   grid: gridSchema.prefault({}),
   log: log.prefault({}),
   dnstap: dnstapSchema.prefault({}),
+  traces: tracesSchema.prefault({}),
   shutdown: shutdown.prefault({}),
   reload: reload.prefault({}),
 });

@@ -57,6 +57,8 @@ export interface Figures {
   readonly log: () => LogFigures;
   /** Undefined where it is off. */
   readonly dnstap?: Pick<Dnstap, 'figures'> | undefined;
+  /** The same. */
+  readonly traces?: { readonly sent: number; readonly dropped: number } | undefined;
   readonly http: HttpCounters;
   readonly build: BuildFigures;
   /** Undefined where there is no grid. */
@@ -79,6 +81,7 @@ export function metricSources(figures: Figures): Sources {
     ...workerSources(figures.workers),
     heimdall_dnstap_messages_total: () =>
       byLabel('result', Object.entries(figures.dnstap?.figures ?? {})),
+    heimdall_trace_spans_total: () => spansByResult(figures.traces),
     heimdall_flights_in_progress: () => plain(figures.flights().inProgress),
     heimdall_flights_joined_total: () => plain(figures.flights().joined),
     heimdall_flights_refused_total: () => plain(figures.flights().refused),
@@ -119,6 +122,12 @@ function querySources({
       byLabel('reason', arrivals.connectionsRefused.entries()),
     heimdall_udp_segmentation_refused_total: () => plain(arrivals.segmentationRefused),
   };
+}
+
+function spansByResult(traces: Figures['traces']): Sample[] {
+  if (traces === undefined) return [];
+  const { sent, dropped } = traces;
+  return byLabel('result', Object.entries({ sent, dropped }));
 }
 
 function queriesByType({ queries }: QueryCounters): Sample[] {

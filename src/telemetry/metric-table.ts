@@ -190,6 +190,10 @@ export const metricTable = {
     'Messages for dnstap: written, or dropped because nobody took them in time.',
     'result',
   ),
+  heimdall_trace_spans_total: counter(
+    'Spans of traces: sent, or dropped because no collector took them in time.',
+    'result',
+  ),
   heimdall_log_lines_total: counter('Log lines written.', 'level'),
   heimdall_log_lines_dropped_total: counter('Log lines lost because their reader was too slow.'),
   heimdall_http_requests_total: counter('HTTP requests answered.', 'path', 'code'),

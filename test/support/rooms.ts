@@ -83,6 +83,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: [
       'prom-client',
       'winston',
+      'node:async_hooks',
       'node:crypto',
       'node:fs',
       'node:http',

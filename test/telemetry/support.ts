@@ -128,6 +128,7 @@ export function someFigures(over: Partial<Figures> = {}): Figures {
       reloads: { success: 1, failure: 0 },
     }),
     dnstap: { figures: { written: 21, dropped: 22 } },
+    traces: { sent: 23, dropped: 24 },
     filter: () => ({
       blocked: { ads: 3 },
       rules: { ads: 100 },
