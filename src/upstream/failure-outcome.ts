@@ -1,4 +1,3 @@
-import type { ExchangeFailure } from '../base/errors.ts';
 import { extendedErrorCode, responseCode, responseCodeName } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import type { Outcome } from '../query/outcome.ts';
@@ -109,10 +108,4 @@ function describe({ server, result }: FailedAttempt): string {
   if (result === undefined) return `${server} timeout`;
   if (result.kind === 'broken') return `${server} ${result.reason.replace('_', ' ')}`;
   return `${server} ${result.referral ? 'referral' : responseCodeName(result.code)}`;
-}
-
-/** A wrong certificate or protocol does not go away by itself: it is told what is wrong with it. */
-export function explained(reason: ExchangeFailure, text: string | undefined): string {
-  const isOfUse = reason === 'certificate' || reason === 'protocol';
-  return isOfUse && text !== undefined ? `${reason}: ${text}` : reason;
 }

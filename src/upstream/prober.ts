@@ -3,7 +3,7 @@ import { lowerName, parseName } from '../dns/name.ts';
 import type { Question } from '../dns/question.ts';
 import { recordType } from '../dns/codes.ts';
 import type { UpstreamContext } from './context.ts';
-import { explained } from './failure-outcome.ts';
+import { explained } from './failure-text.ts';
 import { Probe } from './probe.ts';
 import type { ProbeSettled } from './probe.ts';
 import type { Server } from './server.ts';

@@ -1,7 +1,7 @@
 import type { ExchangeFailure } from '../base/errors.ts';
 import { responseCode, responseCodeName } from '../dns/codes.ts';
 import type { UpstreamContext } from './context.ts';
-import { explained } from './failure-outcome.ts';
+import { explained } from './failure-text.ts';
 import { Habits } from './habits.ts';
 import { Health } from './health.ts';
 import type { ServerView } from './health-board.ts';
