@@ -7,6 +7,7 @@ import { recordType } from '../dns/codes.ts';
 import { parseName } from '../dns/name.ts';
 import { parseRecord } from '../dns/record-text.ts';
 import type { WrittenRecord } from '../dns/record-text.ts';
+import { designatedRecords } from './designated-records.ts';
 import type { Dns64Options } from '../local/dns64-stage.ts';
 import type { LocalOptions } from '../local/local-stage.ts';
 import type { Rewrite } from '../local/rewrites.ts';
@@ -27,10 +28,10 @@ export function dns64Options({ local }: Config): Dns64Options {
 }
 
 /**
- * The records of the configuration.
+ * The records of the configuration, and those that lead to the encrypted listeners.
  * @throws {ConfigInvalid} and names each that cannot be read
  */
-export function localRecords({ local }: Config): WrittenRecord[] {
+export function localRecords({ local, listen }: Config): WrittenRecord[] {
   const problems: ConfigProblem[] = [];
   const records = local.records.flatMap((line, index) => {
     try {
@@ -43,7 +44,7 @@ export function localRecords({ local }: Config): WrittenRecord[] {
     }
   });
   if (problems.length > 0) throw new ConfigInvalid(problems);
-  return records;
+  return [...records, ...designatedRecords({ listen }).map(parseRecord)];
 }
 
 function rewriteOf({ name, match, to, addresses }: Config['local']['rewrites'][number]): Rewrite {

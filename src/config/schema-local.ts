@@ -1,17 +1,10 @@
 import { z } from 'zod';
-import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
 import { MalformedAddress } from '../base/errors.ts';
 import { parseNetwork } from '../base/network.ts';
 import { parseSuffix } from './addresses.ts';
-import { flag, integer, parsedText } from './values.ts';
+import { flag, integer, ipAddress, parsedText } from './values.ts';
 
 const domain = parsedText('a domain name, such as "nas.example"', parseSuffix);
-
-const address = parsedText('an IP address', (text) => {
-  const length = text.includes('%') ? 0 : writeAddress(text, new Uint8Array(addressLengthMax));
-  if (length === 0) throw new MalformedAddress(`"${text}" is no IP address`);
-  return text;
-});
 
 /** The switches of RFC 6761, 6303, 7686, 6762, 8375 and 9462. */
 const specialNames = z.strictObject({
@@ -46,7 +39,7 @@ const rewrite = z.strictObject({
   to: domain.exactOptional().meta({
     description: 'The name that it stands for; what stands in front of a suffix stays in front.',
   }),
-  addresses: z.array(address).prefault([]).meta({
+  addresses: z.array(ipAddress).prefault([]).meta({
     description: 'The addresses that it has, where it stands for no other name.',
   }),
 });

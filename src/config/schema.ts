@@ -5,6 +5,7 @@ import { cacheSchema } from './schema-cache.ts';
 import { clientsSchema } from './schema-clients.ts';
 import { proxyProtocolSchema } from './schema-proxy-protocol.ts';
 import { cookiesSchema } from './schema-cookies.ts';
+import { designatedSchema } from './schema-designated.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { dnstapSchema } from './schema-dnstap.ts';
 import { filterSchema } from './schema-filter.ts';
@@ -91,6 +92,7 @@ const listen = z.strictObject({
   cookies: cookiesSchema.prefault({}),
   proxyProtocol: proxyProtocolSchema.prefault({}),
   certificate: certificateSchema.prefault({}),
+  designated: designatedSchema.prefault({}),
   tls: listenTlsSchema.prefault({}),
   https: listenHttpsSchema.prefault({}),
   queriesInFlightMax: integer(

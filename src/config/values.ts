@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { describeError } from '../base/errors.ts';
+import { addressLengthMax, writeAddress } from '../base/address-bytes.ts';
+import { describeError, MalformedAddress } from '../base/errors.ts';
 import { parseNetwork } from '../base/network.ts';
 
 /**
@@ -87,3 +88,10 @@ export function network(allowed: string) {
     return text.toLowerCase();
   });
 }
+
+/** One address. */
+export const ipAddress = parsedText('an IP address', (text) => {
+  const length = text.includes('%') ? 0 : writeAddress(text, new Uint8Array(addressLengthMax));
+  if (length === 0) throw new MalformedAddress(`"${text}" is no IP address`);
+  return text;
+});
