@@ -1,17 +1,14 @@
 import { formatAddress, parseSocketAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
-import { repeat } from '../base/clock.ts';
-import type { Timer } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
-import { certificateState, readCertificate } from '../listen/certificate.ts';
-import type { Certificate, CertificateFiles } from '../listen/certificate.ts';
+import type { Certificate } from '../listen/certificate.ts';
 import { DnsOverHttps, DnsOverPlainHttp, DnsOverTls } from '../listen/encrypted-protocols.ts';
 import type { StreamProtocol } from '../listen/stream-protocol.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
 import type { ListenerDependencies } from '../listen/udp-listener.ts';
 import type { CertificateFigures } from '../telemetry/figures.ts';
 import type { Log } from '../telemetry/log.ts';
-import { ResultCounter } from '../telemetry/result-counter.ts';
+import { WatchedCertificate } from './watched-certificate.ts';
 
 export interface EncryptedDependencies extends ListenerDependencies {
   readonly log: Log;
@@ -26,16 +23,11 @@ export class EncryptedListeners {
   readonly #protocols: WithCertificate[] = [];
   readonly #dependencies: EncryptedDependencies;
   readonly #config: Config['listen'];
-  readonly #reloads: ResultCounter;
-  #files: CertificateFiles | undefined;
-  #filesState = '';
-  #expiresAtWallMs: number | undefined;
-  #timer: Timer | undefined;
+  #certificate: WatchedCertificate | undefined;
 
   private constructor(config: Config['listen'], dependencies: EncryptedDependencies) {
     this.#config = config;
     this.#dependencies = dependencies;
-    this.#reloads = new ResultCounter(dependencies.clock);
   }
 
   /**
@@ -82,11 +74,7 @@ export class EncryptedListeners {
 
   /** Undefined where there is no certificate. */
   figures(): CertificateFigures | undefined {
-    if (this.#expiresAtWallMs === undefined) return undefined;
-    return {
-      expiresAtWallMs: this.#expiresAtWallMs,
-      reloads: Object.fromEntries(this.#reloads.results.entries()),
-    };
+    return this.#certificate?.figures();
   }
 
   drain(): void {
@@ -94,7 +82,7 @@ export class EncryptedListeners {
   }
 
   async close(): Promise<void> {
-    this.#timer?.cancel();
+    this.#certificate?.stop();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
@@ -103,10 +91,13 @@ export class EncryptedListeners {
     const isEncrypted = tls.addresses.length > 0 || (https.addresses.length > 0 && !https.plain);
     const { file, keyFile } = certificate;
     if (isEncrypted && file !== undefined && keyFile !== undefined) {
-      this.#files = { certificateFile: file, keyFile };
-      this.#filesState = await certificateState(this.#files);
-      await this.#listen(await this.#read(this.#files), reusePort);
-      this.#watch(certificate.reloadIntervalMs);
+      const files = { certificateFile: file, keyFile };
+      const watched = await WatchedCertificate.read(files, this.#dependencies);
+      this.#certificate = watched;
+      await this.#listen(watched.current, reusePort);
+      watched.watch(certificate.reloadIntervalMs, (current) => {
+        for (const protocol of this.#protocols) protocol.replaceCertificate(current);
+      });
     } else if (https.plain) {
       await this.#openAll(https.addresses, () => new DnsOverPlainHttp(https.path), reusePort);
     }
@@ -139,37 +130,6 @@ export class EncryptedListeners {
       this.#listeners.push(
         await TcpListener.open(address, options, this.#dependencies, protocol()),
       );
-    }
-  }
-
-  async #read(files: CertificateFiles): Promise<Certificate> {
-    const certificate = await readCertificate(files);
-    this.#expiresAtWallMs = certificate.expiresAtWallMs;
-    return certificate;
-  }
-
-  #watch(intervalMs: number): void {
-    if (intervalMs === 0) return;
-    this.#timer = repeat(this.#dependencies.clock, intervalMs, () => void this.#reloadIfChanged());
-  }
-
-  /** Never rejects: a certificate that cannot be used leaves the one in use. */
-  async #reloadIfChanged(): Promise<void> {
-    const { log } = this.#dependencies;
-    const files = this.#files;
-    if (files === undefined) return;
-    const state = await certificateState(files);
-    if (state === this.#filesState) return;
-    try {
-      const certificate = await this.#read(files);
-      for (const protocol of this.#protocols) protocol.replaceCertificate(certificate);
-      this.#filesState = state;
-      this.#reloads.succeeded();
-      log.info('certificate replaced', { file: files.certificateFile });
-    } catch (error) {
-      this.#filesState = state; // the next change may be the one that completes the pair
-      this.#reloads.failed();
-      log.error('certificate not replaced: the one in use stays', { error });
     }
   }
 }

@@ -42,6 +42,7 @@ import { tracingOf } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
 import { chooseUpstreams } from './upstream-options.ts';
 import type { ChosenUpstreams, Surroundings } from './upstream-options.ts';
+import { WatchedCertificate } from './watched-certificate.ts';
 
 export interface ReplicaDependencies extends FrontlineDependencies {
   readonly clock: Clock;
@@ -72,6 +73,7 @@ export class Replica {
   readonly #dnstap: Dnstap | undefined;
   readonly #tracing: Tracing | undefined;
   #httpAddress: SocketAddress | undefined;
+  #httpCertificate: WatchedCertificate | undefined;
 
   /** @throws {ConfigInvalid} when there is no upstream to use */
   constructor(source: ConfigSource, loaded: LoadedConfig, dependencies: ReplicaDependencies) {
@@ -124,7 +126,7 @@ export class Replica {
     const { http, cache } = this.#config;
     try {
       if (http.address !== 'off') {
-        this.#httpAddress = await this.#http.start(parseSocketAddress(http.address, 0));
+        await this.#startHttp(parseSocketAddress(http.address, 0));
       }
       this.#startGrid();
       this.#dnstap?.start();
@@ -141,6 +143,21 @@ export class Replica {
     this.#watcher.start();
     await this.#warmUp();
     this.#readiness.clear('starting');
+  }
+
+  /** In the clear, or by TLS where a certificate is configured. */
+  async #startHttp(address: SocketAddress): Promise<void> {
+    const { file, keyFile, reloadIntervalMs } = this.#config.http.tls;
+    if (file === undefined || keyFile === undefined) {
+      this.#httpAddress = await this.#http.start(address);
+      return;
+    }
+    const files = { certificateFile: file, keyFile };
+    this.#httpCertificate = await WatchedCertificate.read(files, this.#dependencies);
+    this.#httpAddress = await this.#http.start(address, this.#httpCertificate.current);
+    this.#httpCertificate.watch(reloadIntervalMs, (current) =>
+      this.#http.replaceCertificate(current),
+    );
   }
 
   /** Reads the configuration again, as SIGHUP asks. */
@@ -171,6 +188,7 @@ export class Replica {
     await this.#grid?.coordination.stop();
     await this.#dnstap?.stop();
     await this.#tracing?.exporter.stop();
+    this.#httpCertificate?.stop();
     if (this.#httpAddress !== undefined) await this.#http.stop();
   }
 
@@ -335,7 +353,7 @@ export class Replica {
     return [
       `Listening on ${this.#frontline.describe().join(', ')}`,
       `UDP transport: ${udp.name} (${udp.reason})`,
-      `HTTP on ${this.#httpAddress === undefined ? 'off' : formatAddress(this.#httpAddress)}`,
+      `${this.#httpCertificate === undefined ? 'HTTP' : 'HTTPS'} on ${this.#httpAddress === undefined ? 'off' : formatAddress(this.#httpAddress)}`,
       `Upstreams: ${this.resolver.upstreams.servers.join(', ')}`,
       `Try: dig @${shown} -p ${String(first?.port ?? 53)} example.com`,
     ];

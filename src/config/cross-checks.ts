@@ -74,20 +74,24 @@ function tokenConflicts({ http }: Config): Conflict[] {
     : [];
 }
 
-/** A listener that encrypts needs a certificate and its key. */
-function certificateConflicts({ listen }: Config): Conflict[] {
+function needed(key: string, section: readonly string[], why: string): Conflict {
+  return { path: [...section, key], message: `found nothing; needed for ${why}` };
+}
+
+/** Who encrypts needs a certificate and its key. */
+function certificateConflicts({ listen, http }: Config): Conflict[] {
   const { certificate, tls, https } = listen;
   const encrypts = tls.addresses.length > 0 || (https.addresses.length > 0 && !https.plain);
-  return (['file', 'keyFile'] as const).flatMap((key) =>
-    encrypts && certificate[key] === undefined
-      ? [
-          {
-            path: ['listen', 'certificate', key],
-            message: 'found nothing; needed for listen.tls and listen.https',
-          },
-        ]
-      : [],
-  );
+  return (['file', 'keyFile'] as const).flatMap((key) => {
+    const other = key === 'file' ? http.tls.keyFile : http.tls.file;
+    const isHalf = http.tls[key] === undefined && other !== undefined;
+    return [
+      ...(encrypts && certificate[key] === undefined
+        ? [needed(key, ['listen', 'certificate'], 'listen.tls and listen.https')]
+        : []),
+      ...(isHalf ? [needed(key, ['http', 'tls'], 'TLS of the HTTP port')] : []),
+    ];
+  });
 }
 
 function filterConflicts({ filter }: Config): Conflict[] {

@@ -122,6 +122,7 @@ const restartPrefixes = [
   'workers',
   'listen.',
   'http.address',
+  'http.tls',
   'cache.maxBytes',
   'clients.rateLimit.clientsMax',
   'cache.snapshot.path',

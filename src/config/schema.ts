@@ -8,6 +8,7 @@ import { cookiesSchema } from './schema-cookies.ts';
 import { designatedSchema } from './schema-designated.ts';
 import { certificateSchema, listenHttpsSchema, listenTlsSchema } from './schema-encrypted.ts';
 import { dnstapSchema } from './schema-dnstap.ts';
+import { httpTlsSchema } from './schema-http-tls.ts';
 import { filterSchema } from './schema-filter.ts';
 import { gridSchema } from './schema-grid.ts';
 import { localSchema } from './schema-local.ts';
@@ -113,6 +114,7 @@ const http = z.strictObject({
   address: httpAddress
     .prefault('0.0.0.0:8080')
     .meta({ description: 'Where metrics, health and the admin API are served.' }),
+  tls: httpTlsSchema.prefault({}),
   topNames: z.enum(['full', 'suffix', 'none']).default('full').meta({
     description:
       'What the status page and the admin API tell of the names asked for most: all, the last two labels, or nothing.',

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { formatAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
@@ -38,68 +40,90 @@ export interface HttpServerDependencies {
   readonly clock: Clock;
 }
 
+/** PEM of the certificate, with those that lead to its root, and of its key. */
+export interface HttpCertificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+const timeLimits = {
+  headersTimeout: headersTimeoutMs,
+  requestTimeout: requestTimeoutMs,
+  keepAliveTimeout: keepAliveTimeoutMs,
+  connectionsCheckingInterval: timeoutCheckIntervalMs,
+};
+/** RFC 9325 section 3.1.1. */
+const minVersion = 'TLSv1.2';
+
 /** Sockets in, replies out; what is answered is the router's matter. */
 export class HttpServer {
   readonly #router: HttpRouter;
   readonly #counters: HttpCounters;
   readonly #clock: Clock;
-  readonly #server: Server;
+  #server: Server | undefined;
+  #tlsServer: TlsServer | undefined;
 
   constructor({ router, counters, clock }: HttpServerDependencies) {
     this.#router = router;
     this.#counters = counters;
     this.#clock = clock;
-    this.#server = createServer(
-      {
-        headersTimeout: headersTimeoutMs,
-        requestTimeout: requestTimeoutMs,
-        keepAliveTimeout: keepAliveTimeoutMs,
-        connectionsCheckingInterval: timeoutCheckIntervalMs,
-      },
-      (request, response) => void this.#answer(request, response), // never rejects
-    );
-    this.#server.maxConnections = connectionsMax;
-    this.#server.setTimeout(idleTimeoutMs);
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
-      this.#refuseGarbage(error, socket),
-    );
   }
 
   /**
    * Listens; port 0 takes any free one.
+   * @param certificate by which it speaks TLS; without one it speaks in the clear
    * @returns where it listens
    * @throws {ListenFailed}
    */
-  start(address: SocketAddress): Promise<SocketAddress> {
+  start(address: SocketAddress, certificate?: HttpCertificate): Promise<SocketAddress> {
+    const server = this.#create(certificate);
+    this.#server = server;
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => {
         reject(new ListenFailed(listenAdvice(address, error), { cause: error }));
       };
-      this.#server.once('error', fail);
-      this.#server.listen(address.port, address.host, () => {
-        this.#server.off('error', fail);
-        this.#server.on('error', () => undefined); // a failed accept costs one connection
-        resolve(this.#address());
+      server.once('error', fail);
+      server.listen(address.port, address.host, () => {
+        server.off('error', fail);
+        server.on('error', () => undefined); // a failed accept costs one connection
+        resolve(addressOf(server));
       });
     });
+  }
+
+  /** New connections get this one, where it speaks TLS. */
+  replaceCertificate({ cert, key }: HttpCertificate): void {
+    this.#tlsServer?.setSecureContext({ cert, key, minVersion });
   }
 
   /** Takes no more connections; what is being answered has a second to finish. */
   stop(): Promise<void> {
-    if (!this.#server.listening) return Promise.resolve();
+    const server = this.#server;
+    if (server?.listening !== true) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(stopGraceMs, () => this.#server.closeAllConnections());
-      this.#server.close(() => {
+      const timer = this.#clock.setTimer(stopGraceMs, () => server.closeAllConnections());
+      server.close(() => {
         timer.cancel();
         resolve();
       });
-      this.#server.closeIdleConnections();
+      server.closeIdleConnections();
     });
   }
 
-  #address(): SocketAddress {
-    const { address, port } = this.#server.address() as AddressInfo; // TCP, so never a path
-    return { host: address, port };
+  #create(certificate: HttpCertificate | undefined): Server {
+    const answer = (request: IncomingMessage, response: ServerResponse): void =>
+      void this.#answer(request, response); // never rejects
+    if (certificate !== undefined) {
+      const { cert, key } = certificate;
+      this.#tlsServer = createTlsServer({ ...timeLimits, cert, key, minVersion }, answer);
+    }
+    const server = this.#tlsServer ?? createServer(timeLimits, answer);
+    server.maxConnections = connectionsMax;
+    server.setTimeout(idleTimeoutMs);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+      this.#refuseGarbage(error, socket),
+    );
+    return server;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -126,6 +150,11 @@ export class HttpServer {
     );
     socket.destroySoon();
   }
+}
+
+function addressOf(server: Server): SocketAddress {
+  const { address, port } = server.address() as AddressInfo; // TCP, so never a path
+  return { host: address, port };
 }
 
 function send(response: ServerResponse, { status, contentType, body, headers }: HttpReply): void {

@@ -100,8 +100,15 @@ const textOf = new Map([
 ]);
 
 /** Options that need a certificate. */
-const encrypts = new Set(['listen.tls.addresses', 'listen.https.addresses']);
+const encrypts = new Set([
+  'listen.tls.addresses',
+  'listen.https.addresses',
+  'http.tls.file',
+  'http.tls.keyFile',
+]);
 const certificate = {
+  'http.tls.file': '/etc/tls.crt',
+  'http.tls.keyFile': '/etc/tls.key',
   'listen.certificate.file': '/etc/tls.crt',
   'listen.certificate.keyFile': '/etc/tls.key',
 };
@@ -139,7 +146,8 @@ describe('the environment', () => {
     '%s sets its option',
     (variable, option) => {
       if (option.path.endsWith('File')) writeFileSync(file, 'e5e973e5a6b2a43f48e7dc849e37bfcf\n');
-      const flags = encrypts.has(option.path) ? certificate : {};
+      const around = encrypts.has(option.path) ? Object.entries(certificate) : [];
+      const flags = Object.fromEntries(around.filter(([path]) => path !== option.path));
       const { sources } = loadConfig({ env: { [variable]: textFor(option) }, flags });
       expect(sources.get(option.path)).toBe('environment');
     },

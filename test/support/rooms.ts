@@ -87,6 +87,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       'node:crypto',
       'node:fs',
       'node:http',
+      'node:https',
       'node:net',
       'node:stream',
     ],
