@@ -9,6 +9,7 @@ import { readVersion } from './base/version.ts';
 import { loadConfig } from './config/load.ts';
 import type { ConfigSource } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { inheritedSockets } from './listen/inherited-sockets.ts';
 import { WinstonLog } from './telemetry/winston-log.ts';
 
 /** What workers are started from, as source or built. */
@@ -32,13 +33,17 @@ export async function serve(source: ConfigSource): Promise<number> {
   const loaded = loadConfig(source);
   const log = new WinstonLog(loaded.config.log, { clock, stream: process.stderr });
   for (const warning of loaded.warnings) log.warn(warning);
+  const inherited = await inheritedSockets(process.env, process.pid);
+  if (inherited.length > 0 && loaded.config.workers !== 1) {
+    log.warn('inherited sockets are served by one process: workers are left out');
+  }
   const udp = await chooseUdpTransport(loaded.config, clock);
   const build = { version: readVersion(), node: process.version, udpTransport: udp.name };
   const random = new SystemRandom();
   const surroundings = thisMachine;
   const connectGrid = await gridDriver(loaded.config);
   const replica = new Replica(source, loaded, {
-    ...{ clock, random, log, surroundings, build, udp, workerFile, connectGrid },
+    ...{ clock, random, log, surroundings, build, udp, workerFile, connectGrid, inherited },
   });
   const stopping = stopSignal(log);
   await replica.start();

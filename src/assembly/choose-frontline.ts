@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
+import type { InheritedSocket } from '../listen/inherited-sockets.ts';
 import { workersForThisMachine } from '../pod/worker-count.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
@@ -15,11 +16,16 @@ export interface FrontlineDependencies {
   readonly udp: UdpTransport;
   /** What a worker is started from; without it there are no other processes. */
   readonly workerFile?: URL;
+  /** Sockets that were bound before this process began; one process alone can serve them. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 /** How many processes answer clients; 1: the one that was started. */
-export function workerCount(config: Config, { workerFile }: FrontlineDependencies): number {
-  if (workerFile === undefined) return 1;
+export function workerCount(
+  config: Config,
+  { workerFile, inherited = [] }: FrontlineDependencies,
+): number {
+  if (workerFile === undefined || inherited.length > 0) return 1;
   return config.workers === 'auto' ? workersForThisMachine() : config.workers;
 }
 

@@ -3,6 +3,7 @@ import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import type { Config } from '../config/schema.ts';
+import type { InheritedSocket } from '../listen/inherited-sockets.ts';
 import type { FilterPause } from '../filter/filter-pauses.ts';
 import type { LogChange } from '../telemetry/admin-actions.ts';
 import type { CacheFigures, CertificateFigures, Totals } from '../telemetry/figures.ts';
@@ -59,6 +60,8 @@ export interface FrontlineParts {
   readonly clock: Clock;
   readonly udp: UdpTransport;
   readonly log: Log;
+  /** Sockets that were bound before this process began. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 /** The sockets of this process. */
@@ -89,10 +92,10 @@ export class OwnSockets implements Frontline {
   }
 
   async open(): Promise<void> {
-    const { config, resolver, clock, udp, log } = this.#parts;
+    const { config, resolver, clock, udp, log, inherited = [] } = this.#parts;
     await resolver.startLists();
     const dependencies = { ...resolver.forListeners, clock, log };
-    this.#listeners = await Listeners.open(config, udp, dependencies);
+    this.#listeners = await Listeners.open(config, udp, dependencies, { inherited });
   }
 
   async drain(graceMs: number): Promise<number> {

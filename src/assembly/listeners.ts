@@ -1,6 +1,8 @@
 import { formatAddress, parseSocketAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Config } from '../config/schema.ts';
+import { DgramUdpListener } from '../listen/dgram-udp-listener.ts';
+import type { InheritedSocket } from '../listen/inherited-sockets.ts';
 import { dnsOverTcp } from '../listen/stream-protocol.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
 import type { UdpListener } from '../listen/udp-listener.ts';
@@ -20,7 +22,7 @@ export class Listeners {
   #encrypted: EncryptedListeners | undefined;
 
   /**
-   * @param sharedAddresses in place of the configured ones: sockets of other processes have them too
+   * @param origin where the sockets come from, where they are not opened for this process alone
    * @throws {ListenFailed} and leaves nothing open
    * @throws {CertificateRefused} and leaves nothing open
    */
@@ -28,7 +30,7 @@ export class Listeners {
     config: Config,
     transport: UdpTransport,
     dependencies: EncryptedDependencies,
-    sharedAddresses?: readonly SocketAddress[],
+    { sharedAddresses, inherited = [] }: SocketOrigin = {},
   ): Promise<Listeners> {
     const listeners = new Listeners();
     const addresses =
@@ -36,10 +38,13 @@ export class Listeners {
     const reusePort = sharedAddresses !== undefined;
     const parts = { config, transport, dependencies, reusePort };
     try {
-      for (const address of addresses) {
+      const ownKinds = inherited.filter(({ kind }) => kind === 'udp' || kind === 'tcp');
+      for (const socket of ownKinds) await listeners.#openInherited(socket, parts);
+      for (const address of ownKinds.length > 0 ? [] : addresses) {
         await listeners.#openBoth(address, addresses, parts);
       }
-      listeners.#encrypted = await EncryptedListeners.open(config.listen, dependencies, reusePort);
+      const origin = { reusePort, inherited };
+      listeners.#encrypted = await EncryptedListeners.open(config.listen, dependencies, origin);
     } catch (error) {
       await listeners.close();
       throw error;
@@ -93,6 +98,25 @@ export class Listeners {
     await Promise.all(all.map((listener) => listener.close()));
   }
 
+  async #openInherited(
+    { kind, address, descriptor }: InheritedSocket,
+    { config, dependencies }: Parts,
+  ): Promise<void> {
+    const { udp, tcp, proxyProtocol } = config.listen;
+    if (kind === 'udp') {
+      const options = { ...udp, ipv6Only: false, descriptor };
+      this.#udp.push(await DgramUdpListener.open(address, options, dependencies));
+    } else {
+      const options = { ...tcp, ipv6Only: false, proxiesFrom: proxyProtocol.from, descriptor };
+      this.#tcp.push(await TcpListener.open(address, options, dependencies, dnsOverTcp));
+    }
+    const opened = kind === 'udp' ? this.#udp.at(-1) : this.#tcp.at(-1);
+    const known = this.#addresses.map(formatAddress);
+    if (opened !== undefined && !known.includes(formatAddress(opened.address))) {
+      this.#addresses.push(opened.address);
+    }
+  }
+
   async #openBoth(
     address: SocketAddress,
     all: readonly SocketAddress[],
@@ -115,6 +139,14 @@ export class Listeners {
       }
     }
   }
+}
+
+/** Where sockets come from. */
+export interface SocketOrigin {
+  /** In place of the configured addresses: sockets of other processes have them too. */
+  readonly sharedAddresses?: readonly SocketAddress[];
+  /** In place of those that would be opened for the same kind of service. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 interface Parts {

@@ -81,7 +81,9 @@ export class Worker {
     const { config, addresses } = this.#setup;
     await this.#answering.startLists();
     this.#dnstap?.start();
-    this.#listeners = await Listeners.open(config, udp, dependencies, addresses);
+    this.#listeners = await Listeners.open(config, udp, dependencies, {
+      sharedAddresses: addresses,
+    });
   }
 
   /** What it counted by now. */

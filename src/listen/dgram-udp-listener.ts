@@ -15,6 +15,10 @@ const sameAddress: NonNullable<SocketOptions['lookup']> = (host, _options, done)
   done(null, host, isIPv6(host) ? 6 : 4);
 };
 
+function placeOf({ host, port }: SocketAddress): { address: string; port: number } {
+  return { address: host, port };
+}
+
 /** One UDP socket of Node, which takes and sends one datagram at a time. */
 export class DgramUdpListener implements UdpListener {
   readonly #socket: Socket;
@@ -44,7 +48,9 @@ export class DgramUdpListener implements UdpListener {
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once('error', reject);
-    socket.bind({ address: address.host, port: address.port, exclusive: true }, resolve);
+    const { descriptor } = options;
+    const place = descriptor === undefined ? placeOf(address) : { fd: descriptor };
+    socket.bind({ ...place, exclusive: true }, resolve);
     try {
       await promise;
     } catch (error) {

@@ -18,7 +18,10 @@ import type { ListenerDependencies, UdpListenerOptions } from './udp-listener.ts
 export type TcpListenerOptions = TcpOptions & ConnectionLimits;
 
 /** What is chosen when a listener is opened. */
-export interface TcpOpenOptions extends Pick<UdpListenerOptions, 'ipv6Only' | 'reusePort'> {
+export interface TcpOpenOptions extends Pick<
+  UdpListenerOptions,
+  'ipv6Only' | 'reusePort' | 'descriptor'
+> {
   /** Networks whose connections begin with a header of the PROXY protocol; none by default. */
   readonly proxiesFrom?: readonly string[];
 }
@@ -104,8 +107,9 @@ export class TcpListener {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     listening.once('error', reject);
     const ipv6Only = isIPv6(address.host) && options.ipv6Only;
-    const { reusePort = false } = options;
-    listening.listen({ ...address, backlog, ipv6Only, reusePort }, resolve);
+    const { reusePort = false, descriptor } = options;
+    if (descriptor !== undefined) listening.listen({ fd: descriptor, backlog }, resolve);
+    else listening.listen({ ...address, backlog, ipv6Only, reusePort }, resolve);
     try {
       await promise;
     } catch (error) {

@@ -29,6 +29,8 @@ export interface UdpListenerOptions {
   readonly ipv6Only: boolean;
   /** The port is shared with the sockets of other processes, the kernel deals out what comes. */
   readonly reusePort?: boolean;
+  /** Of a socket that is bound already, in place of an address; only the transport `dgram` takes one. */
+  readonly descriptor?: number | undefined;
   /** Answers to one client are given to the kernel together, where the transport can; so by default. */
   readonly segmentation?: boolean;
 }
