@@ -18,6 +18,7 @@ import type { TestReplica } from '../support/replica.ts';
 const execute = promisify(execFile);
 const patienceMs = 30_000;
 const name = 'www.heimdall-test.example';
+const asked = 100;
 
 let certificate: TestCertificate;
 let replica: TestReplica;
@@ -110,9 +111,9 @@ test.each([
   const doh = mode === 'doh' ? ['-O', `doh-uri=${dohUrl()}`, '-O', 'doh-method=GET'] : [];
   // Its DoH loses what comes in one piece with another answer (2.10, with any server): one at a time.
   const inFlight = mode === 'doh' ? ['-c', '1', '-q', '1'] : ['-c', '5', '-q', '50'];
-  const argv = [...server, ...doh, ...inFlight, '-d', queries, '-n', '500'];
+  const argv = [...server, ...doh, ...inFlight, '-d', queries, '-n', String(asked)];
   const { stdout } = await execute(installed('dnsperf', 'dnsperf'), argv);
-  expect(stdout).toMatch(/Queries completed:\s+500 \(100\.00%\)/);
-  expect(stdout).toMatch(/Response codes:\s+NOERROR 500 \(100\.00%\)/);
-  expect(await queriesOver(transport)).toBe(before + 500);
+  expect(stdout).toMatch(new RegExp(`Queries completed:\\s+${String(asked)} \\(100\\.00%\\)`));
+  expect(stdout).toMatch(new RegExp(`NOERROR ${String(asked)} \\(100\\.00%\\)`));
+  expect(await queriesOver(transport)).toBe(before + asked);
 });
