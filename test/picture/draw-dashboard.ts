@@ -1,6 +1,6 @@
 /**
  * `npm run picture`: the dashboard of k8s/monitoring as docs/pictures/dashboard.png. Three replicas and
- * three members run for six minutes under load, while an upstream falls silent and a member freezes; a
+ * three members run for five minutes under load, while an upstream falls silent and a member freezes; a
  * real Prometheus answers each query of each panel. Needs Java, and the packages prometheus, dnsperf and
  * chromium.
  */

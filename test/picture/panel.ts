@@ -71,7 +71,9 @@ function svgOf(chart: Chart, lines: readonly NamedLine[]): string {
     ...[...ticks, ...(lowest < 0 ? [lowest] : [])].map((tick) =>
       level(y(tick), end, formatValue(tick, chart.unit)),
     ),
-    ...minutesOf(chart).map((time) => moment(x(time), `${String((time - chart.startS) / 60)} min`)),
+    ...minutesOf(chart).map((time) => {
+      return moment(Math.min(x(time), end - 12), `${String((time - chart.startS) / 60)} min`);
+    }),
     ...lines.map(({ line }, index) => {
       const points = numbersOf(line).map(([time, value]) => [x(time), y(value)] as const);
       return pathsOf(points, colourOf(index));
@@ -106,7 +108,7 @@ function pathsOf(points: readonly (readonly [x: number, y: number])[], colour: s
 
 function minutesOf({ startS, endS }: Chart): number[] {
   const count = Math.floor((endS - startS) / 60);
-  return Array.from({ length: count }, (_, index) => startS + (index + 1) * 60).slice(0, count);
+  return Array.from({ length: count }, (_, index) => startS + (index + 1) * 60);
 }
 
 function numbersOf({ values }: Line): (readonly [time: number, value: number])[] {
