@@ -11,7 +11,8 @@ export class FrameWriter {
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isOpen = false;
-  #isWriting = false;
+  /** A write is under way, or about to begin. */
+  #isBusy = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -24,25 +25,35 @@ export class FrameWriter {
 
   open(): void {
     this.#isOpen = true;
-    this.#writeNext();
+    this.#begin();
   }
 
   write(framed: Buffer): void {
     this.#waiting.push(framed);
     this.#waitingBytes += framed.length;
-    this.#writeNext();
+    this.#begin();
+  }
+
+  /**
+   * Not at once: what waits in the queues of promises may run while the TLS library is in the
+   * middle of reading, on the event of a session ticket, and to write then breaks its keys (the
+   * server closes with "bad record mac"). That happens where a callback of the event loop did not
+   * empty these queues, as those of batched datagrams do not.
+   */
+  #begin(): void {
+    if (!this.#isOpen || this.#isBusy || this.#waiting.length === 0) return;
+    this.#isBusy = true;
+    setImmediate(() => this.#writeNext());
   }
 
   /** The runtime joins what is written while a write is under way, so that is waited for. */
   #writeNext(): void {
-    if (!this.#isOpen || this.#isWriting) return;
     const framed = this.#waiting.shift();
-    if (framed === undefined) return;
-    this.#isWriting = true;
+    if (framed === undefined) {
+      this.#isBusy = false;
+      return;
+    }
     this.#waitingBytes -= framed.length;
-    this.#socket.write(framed, () => {
-      this.#isWriting = false;
-      this.#writeNext();
-    });
+    this.#socket.write(framed, () => this.#writeNext());
   }
 }
