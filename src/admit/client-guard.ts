@@ -5,7 +5,7 @@ import type { ClientVerdict } from '../query/client-verdict.ts';
 import type { Transport } from '../query/query.ts';
 import { AddressSet } from '../base/address-set.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { RateLimitPolicy } from './rate-limit.ts';
+import type { Demand, RateLimitPolicy } from './rate-limit.ts';
 
 export interface ClientPolicy {
   /** Networks whose clients may ask. */
@@ -21,6 +21,8 @@ export interface ClientPolicy {
     readonly clientsMax: number;
     /** What a client with a server cookie may send beyond that: so many times as much. */
     readonly verifiedFactor: number;
+    /** Whether the budget is one for all replicas of a grid. */
+    readonly inCluster: boolean;
   };
 }
 
@@ -89,6 +91,25 @@ export class ClientGuard {
     this.#verifiedLimit ??= new RateLimit(verifiedPolicy(this.#policy), clientsMax, this.#seed);
     const isMapped = length === 16 && isMappedIPv4(bytes, at);
     return this.#verifiedLimit.take(bytes, isMapped ? at + 12 : at, isMapped ? 4 : length, nowMs);
+  }
+
+  /** What the busiest clients asked here since the last call; nothing where budgets are not shared. */
+  takeDemand(elapsedMs: number, prefixesMax: number): Demand[] {
+    const { enabled, inCluster } = this.#policy;
+    return enabled && inCluster ? this.#limit.takeDemand(elapsedMs, prefixesMax) : [];
+  }
+
+  /**
+   * Leaves each client told last what of its budget falls to this replica, by what it asks at others:
+   * so much of it as is asked here, where it asks more than its budget in all.
+   */
+  setDemandElsewhere(own: readonly Demand[], elsewhere: ReadonlyMap<string, number>): void {
+    const budget = this.#policy.queriesPerSecond;
+    const shares = own.map(({ prefix, queriesPerSecond }): [string, number] => {
+      const total = queriesPerSecond + (elsewhere.get(prefix) ?? 0);
+      return [prefix, total > budget ? queriesPerSecond / total : 1];
+    });
+    this.#limit.setShares(new Map(shares));
   }
 
   #turnAway(): ClientVerdict {

@@ -11,6 +11,15 @@ export interface RateLimitPolicy {
   readonly ipv6PrefixLength: number;
 }
 
+/** How much a prefix asks: text that all replicas make alike, and queries a second. */
+export interface Demand {
+  readonly prefix: string;
+  readonly queriesPerSecond: number;
+}
+
+/** A prefix is busy from this share of its budget on. */
+const busyShare = 0.1;
+
 /** Entries that a prefix may lie in: its set. */
 const ways = 4;
 const noFamily = 0;
@@ -27,6 +36,12 @@ export class RateLimit {
   readonly #prefixes: Uint32Array;
   readonly #tokens: Float64Array;
   readonly #seenAtMs: Float64Array;
+  /** Queries since the demand was looked at. */
+  readonly #asked: Uint32Array;
+  /** What is left to the prefix here of its budget, the rest being asked elsewhere. */
+  readonly #shares: Float64Array;
+  /** The entries that were busy when the demand was looked at. */
+  readonly #busy = new Map<string, number>();
   #policy: RateLimitPolicy;
 
   /**
@@ -41,6 +56,8 @@ export class RateLimit {
     this.#prefixes = new Uint32Array(sets * ways * 2);
     this.#tokens = new Float64Array(sets * ways);
     this.#seenAtMs = new Float64Array(sets * ways);
+    this.#asked = new Uint32Array(sets * ways);
+    this.#shares = new Float64Array(sets * ways).fill(1);
     this.#policy = policy;
   }
 
@@ -61,10 +78,12 @@ export class RateLimit {
     const low = isV4 ? 0 : (uint32At(bytes, at + 4) & leadingBits(Math.max(0, bits - 32))) >>> 0;
     const entry = this.#entryOf(length, high, low, nowMs);
     const elapsedMs = Math.max(0, nowMs - (this.#seenAtMs[entry] ?? 0));
+    const share = this.#shares[entry] ?? 1;
     const tokens = Math.min(
-      burst,
-      (this.#tokens[entry] ?? 0) + (elapsedMs * queriesPerSecond) / 1000,
+      Math.max(1, burst * share),
+      (this.#tokens[entry] ?? 0) + (elapsedMs * queriesPerSecond * share) / 1000,
     );
+    this.#asked[entry] = (this.#asked[entry] ?? 0) + 1;
     this.#seenAtMs[entry] = nowMs;
     this.#tokens[entry] = tokens >= 1 ? tokens - 1 : tokens;
     return tokens >= 1;
@@ -89,7 +108,54 @@ export class RateLimit {
     this.#prefixes[oldest * 2 + 1] = low;
     this.#tokens[oldest] = this.#policy.burst;
     this.#seenAtMs[oldest] = nowMs;
+    this.#asked[oldest] = 0;
+    this.#shares[oldest] = 1;
     return oldest;
+  }
+
+  /**
+   * The prefixes that asked most since the last call, busy ones alone: what was granted and what was not.
+   * @param elapsedMs since the last call
+   */
+  takeDemand(elapsedMs: number, prefixesMax: number): Demand[] {
+    const found: (Demand & { readonly entry: number })[] = [];
+    const leastAsked = (this.#policy.queriesPerSecond * busyShare * elapsedMs) / 1000;
+    for (let entry = 0; entry < this.#asked.length; entry++) {
+      const asked = this.#asked[entry] ?? 0;
+      if (asked === 0) continue;
+      this.#asked[entry] = 0;
+      if (asked < leastAsked) continue;
+      found.push({
+        entry,
+        prefix: this.#textOf(entry),
+        queriesPerSecond: (asked * 1000) / elapsedMs,
+      });
+    }
+    const busiest = found
+      .toSorted((one, other) => other.queriesPerSecond - one.queriesPerSecond)
+      .slice(0, prefixesMax);
+    const stillBusy = new Set(busiest.map(({ entry }) => entry));
+    for (const entry of this.#busy.values()) {
+      if (!stillBusy.has(entry)) this.#shares[entry] = 1;
+    }
+    this.#busy.clear();
+    for (const { prefix, entry } of busiest) this.#busy.set(prefix, entry);
+    return busiest.map(({ prefix, queriesPerSecond }) => ({ prefix, queriesPerSecond }));
+  }
+
+  /** What part of its budget each prefix has here, of those told last; all others have all of it. */
+  setShares(shares: ReadonlyMap<string, number>): void {
+    for (const [prefix, entry] of this.#busy) {
+      // Another prefix may have its place by now.
+      if (this.#textOf(entry) === prefix) this.#shares[entry] = shares.get(prefix) ?? 1;
+    }
+  }
+
+  #textOf(entry: number): string {
+    const family = byteAt(this.#families, entry);
+    const high = this.#prefixes[entry * 2] ?? 0;
+    const low = this.#prefixes[entry * 2 + 1] ?? 0;
+    return `${String(family)}:${high.toString(16)}:${low.toString(16)}`;
   }
 
   /** When an entry was last seen; one that is free comes before all others. */

@@ -304,6 +304,7 @@ export class Replica {
       coordination.onConnection((isConnected) => (isConnected ? readiness.clear('grid') : block()));
     }
     coordination.seed.start(this.#cookies);
+    coordination.budgets.start(this.resolver.clientGuard);
     coordination.start();
   }
 

@@ -38,6 +38,10 @@ const rateLimit = z.strictObject({
     'Beyond its limit a client that shows a server cookie may send so many times as much: its address is no forgery.',
     { min: 1, max: 1000, fallback: 4 },
   ),
+  inCluster: flag(
+    'Count what a busy client asks at all replicas of a grid against one budget; without the grid each counts for itself.',
+    true,
+  ),
   ipv4PrefixLength: integer('Leading bits of an IPv4 address that make one client.', {
     min: 8,
     max: 32,
@@ -51,7 +55,7 @@ const rateLimit = z.strictObject({
   exempt: z.array(clientNetwork).prefault(['127.0.0.0/8', '::1/128']).meta({
     description: 'Networks without a limit.',
   }),
-  clientsMax: integer('Clients told apart at a time: 25 bytes each.', {
+  clientsMax: integer('Clients told apart at a time: 37 bytes each.', {
     min: 1024,
     max: 16_777_216,
     fallback: 65_536,

@@ -27,7 +27,8 @@ export type GridOperation =
   | 'probe'
   | 'probe_claim'
   | 'flush'
-  | 'seed';
+  | 'seed'
+  | 'budgets';
 
 /** Port: one observation for each call. */
 export interface GridObserver {

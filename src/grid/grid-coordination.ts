@@ -5,6 +5,7 @@ import type { AgedAnswer } from '../dns/answer.ts';
 import type { Lease } from '../flight/lease.ts';
 import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import { Arrivals } from './arrivals.ts';
+import { GridBudgets } from './grid-budgets.ts';
 import { GridBulletins } from './grid-bulletins.ts';
 import { GridCache } from './grid-cache.ts';
 import { GridCaller } from './grid-caller.ts';
@@ -91,6 +92,7 @@ export class GridCoordination {
   readonly clusterCounters: GridCounters;
   readonly seal: Seal;
   readonly seed: GridSeed;
+  readonly budgets: GridBudgets;
   readonly #arrivals = new Arrivals();
   readonly #options: CoordinationOptions;
   readonly #dependencies: CoordinationDependencies;
@@ -132,6 +134,7 @@ export class GridCoordination {
     });
     this.bulletins = new GridBulletins({ prefix, replicaId }, parts);
     this.seed = new GridSeed({ prefix, ...parts });
+    this.budgets = new GridBudgets({ prefix, replicaId, ...parts });
     const { version } = dependencies;
     this.registry = new ReplicaRegistry(
       { prefix, replicaId, version, beatIntervalMs },
@@ -217,6 +220,7 @@ export class GridCoordination {
     this.healthBoard.stop();
     this.gridClock.stop();
     this.seed.stop();
+    this.budgets.stop();
     this.caller.stop();
     await this.#dependencies.grid.stop();
   }

@@ -36,7 +36,7 @@ export async function inheritedSockets(env: Environment, pid: number): Promise<I
   return Promise.all(
     descriptors.map(async (descriptor, index) => {
       const inode = await inodeOf(descriptor);
-      const table = tables.find((_, at) => inode !== undefined && inodes[at]?.has(inode));
+      const table = tables.find((_, at) => inode !== undefined && inodes[at]?.has(inode) === true);
       if (table === undefined) {
         throw new ListenFailed(
           `inherited descriptor ${String(descriptor)} is no UDP or TCP socket`,

@@ -20,6 +20,7 @@ const open: ClientPolicy = {
     exempt: [],
     clientsMax: 1024,
     verifiedFactor: 4,
+    inCluster: true,
   },
 };
 
