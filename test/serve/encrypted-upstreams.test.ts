@@ -6,10 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { pinOf } from '../../src/upstream/certificate-check.ts';
 import { makeCertificate, makeExpiredCertificate } from '../support/certificates.ts';
 import type { TestCertificate } from '../support/certificates.ts';
+import { askUdp } from '../support/dns-clients.ts';
 import { startDnsdist } from '../support/dnsdist.ts';
 import type { Dnsdist } from '../support/dnsdist.ts';
+import { encodeQuery } from '../support/messages.ts';
 import { startNameServers } from '../support/name-servers.ts';
 import type { NameServers } from '../support/name-servers.ts';
+import { installed, ReplicaProcess, run } from '../support/processes.ts';
 import { startReplica } from '../support/replica.ts';
 import type { TestReplica } from '../support/replica.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -51,13 +54,19 @@ interface Given {
   readonly host?: Readonly<Record<string, unknown>>;
 }
 
-/** A replica that knows one upstream alone; by default the right authority for its name. */
-async function asking({ server, host }: Given): Promise<TestReplica> {
+/** One upstream alone; by default with the right authority for its name. */
+async function configFile({ server, host }: Given, more: object): Promise<string> {
   const hosts = [{ name, caFile: certificate.certificateFile, ...host }];
-  const upstream = { servers: [server], hosts, encrypted: { idleTimeoutMs: 30 } };
+  const upstream = { servers: [server], hosts, ...more };
   const file = join(directory, 'heimdall.yaml');
   await writeFile(file, JSON.stringify({ upstream, log: { format: 'json' } }));
-  replica = await startReplica({ file });
+  return file;
+}
+
+async function asking(given: Given): Promise<TestReplica> {
+  replica = await startReplica({
+    file: await configFile(given, { encrypted: { idleTimeoutMs: 30 } }),
+  });
   return replica;
 }
 
@@ -123,6 +132,29 @@ describe.each(real)('%s', (_, server) => {
     const asked = await asking({ server: `${server()}#${name}`, host });
     expect(await asked.ask({ name: 'www.example' })).toMatchObject({ code: 0 });
   });
+});
+
+test('a load that begins at once breaks no connection, whatever runs when a session ticket comes', async () => {
+  const server = `${unbound.tls}#${name}`;
+  const idleTimeoutMs = 200;
+  const more = { loopDetection: false, encrypted: { idleTimeoutMs } };
+  const file = await configFile({ server }, more);
+  const argv = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--config', file];
+  const running = await ReplicaProcess.launch(['serve', ...argv]);
+  const { host, port } = running.address;
+  const names = Array.from({ length: 4000 }, (_, at) => `b${String(at)}.example A`);
+  const list = join(directory, 'names.txt');
+  await writeFile(list, names.join('\n'));
+  const load = ['-s', host, '-p', String(port), '-d', list, '-n', '1', '-c', '4', '-q', '100'];
+  await askUdp(running.address, encodeQuery({ name: 'first.example' }));
+  await new Promise((resolve) => setTimeout(resolve, 2 * idleTimeoutMs)); // the session is left
+  const { stdout } = await run(installed('dnsperf', 'dnsperf'), load);
+  expect(stdout).toMatch(/Queries completed: +4000 /);
+  const series = `heimdall_upstream_connections_total{server="${server}",kind=`;
+  expect(await running.metric(`${series}"new"}`)).toBe(1);
+  const connectionsMax = 2; // as many as there may be to one upstream
+  expect(await running.metric(`${series}"resumed"}`)).toBeLessThanOrEqual(connectionsMax);
+  expect((await running.stop()).code).toBe(0);
 });
 
 test('a certificate that has expired is refused, over TLS and HTTPS', async () => {
