@@ -6,6 +6,7 @@ import { encodeKey } from '../dns/question.ts';
 import { readRecords } from '../dns/records.ts';
 import { formatRdata } from '../dns/presentation-rdata.ts';
 import type { LookUpHost } from '../filter/list-download.ts';
+import type { SharedCopies } from '../filter/shared-copies.ts';
 import { ListFetching } from '../filter/list-fetching.ts';
 import type { FetchingOptions, FetchReport } from '../filter/list-fetching.ts';
 import type { Outcome } from '../query/outcome.ts';
@@ -21,6 +22,8 @@ export interface ListFetchesDependencies {
   readonly log: Log;
   /** Asks upstreams, past the lists. */
   readonly ask: Next;
+  /** What other replicas have of lists. */
+  readonly shared: SharedCopies;
   /** Called when there is something new to read. */
   readonly onNew: () => Promise<void>;
 }
@@ -38,10 +41,11 @@ export class ListFetches {
   #counts: ReadonlyMap<string, FetchCounts> = new Map();
 
   constructor(config: Config['filter'], dependencies: ListFetchesDependencies) {
-    const { clock, ask } = dependencies;
+    const { clock, ask, shared } = dependencies;
     this.#dependencies = dependencies;
     this.#fetching = new ListFetching(optionsOf(config), {
       clock,
+      shared,
       lookUpHost: hostLookup(ask, clock),
       onFetched: (report) => this.#fetched(report),
     });
@@ -87,13 +91,13 @@ export class ListFetches {
       counts?.successes.succeeded();
       log.info('list fetched', { list, url, result });
     }
-    return result === 'new' ? onNew() : Promise.resolve();
+    return result === 'new' || result === 'shared' ? onNew() : Promise.resolve();
   }
 }
 
 function newCounts(clock: Clock): FetchCounts {
   return {
-    results: new LabelCounter(['new', 'unchanged', 'failure']),
+    results: new LabelCounter(['new', 'shared', 'unchanged', 'failure']),
     successes: new ResultCounter(clock),
   };
 }

@@ -102,7 +102,8 @@ export class Replica {
     this.#snapshots = new Snapshots(config, this.resolver.cache, dependencies);
     const { ask } = this.resolver;
     const onNew = (): Promise<void> => this.#frontline.refreshLists();
-    this.#lists = new ListFetches(config.filter, { clock, log, ask, onNew });
+    const { sharedCopies: shared } = coordination;
+    this.#lists = new ListFetches(config.filter, { clock, log, ask, shared, onNew });
     this.#guard = new AdminGuard(config.http.token);
     const onReload = (outcome: ReloadOutcome): void => this.#reloaded(outcome);
     this.#watcher = new ConfigWatcher({ source, clock, initial: loaded, onReload });

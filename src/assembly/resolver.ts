@@ -10,6 +10,7 @@ import { SharedCacheStage } from '../cache/shared-cache-stage.ts';
 import type { Config } from '../config/schema.ts';
 import type { FilterLoading } from './filter-loading.ts';
 import type { FilterPause, FilterPauses, PauseBulletins } from '../filter/filter-pauses.ts';
+import type { SharedCopies } from '../filter/shared-copies.ts';
 import type { FlightStage } from '../flight/flight-stage.ts';
 import type { Lease } from '../flight/lease.ts';
 import { LeaseStage } from '../flight/lease-stage.ts';
@@ -45,6 +46,7 @@ export interface Coordination {
   readonly lease: Lease;
   readonly healthBoard: HealthBoard;
   readonly bulletins: Bulletins & PauseBulletins;
+  readonly sharedCopies: SharedCopies;
 }
 
 export interface ResolverDependencies {

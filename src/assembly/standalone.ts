@@ -1,6 +1,7 @@
 import { noBulletins } from '../cache/bulletins.ts';
 import { noSharedCache } from '../cache/shared-cache.ts';
 import { noPauseBulletins } from '../filter/filter-pauses.ts';
+import { noSharedCopies } from '../filter/shared-copies.ts';
 import { noLease } from '../flight/lease.ts';
 import { NoHealthBoard } from '../upstream/health-board.ts';
 import type { Coordination } from './resolver.ts';
@@ -11,6 +12,7 @@ export function standalone(): Coordination {
     sharedCache: noSharedCache,
     lease: noLease,
     healthBoard: new NoHealthBoard(),
+    sharedCopies: noSharedCopies,
     bulletins: { ...noBulletins, ...noPauseBulletins },
   };
 }

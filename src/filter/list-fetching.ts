@@ -1,10 +1,9 @@
-import { access, mkdir, rm } from 'node:fs/promises';
-import type { Clock, Timer } from '../base/clock.ts';
+import { access } from 'node:fs/promises';
+import type { Timer } from '../base/clock.ts';
 import { describeError, ListRefused } from '../base/errors.ts';
-import { copyPath, keepCopy, readValidators, unfinishedPath } from './list-copies.ts';
-import { downloadList } from './list-download.ts';
-import type { DownloadOptions, LookUpHost } from './list-download.ts';
-import { countRules } from './filter-lists.ts';
+import { copyPath } from './list-copies.ts';
+import { ListRenewal } from './list-renewal.ts';
+import type { RenewalDependencies, RenewalOptions, RenewalResult } from './list-renewal.ts';
 import type { ListFormat } from './list-parser.ts';
 
 /** A list with parts that lie elsewhere. */
@@ -14,25 +13,19 @@ export interface FetchedList {
   readonly format: ListFormat;
 }
 
-export interface FetchingOptions extends DownloadOptions {
+export interface FetchingOptions extends RenewalOptions {
   readonly lists: readonly FetchedList[];
-  /** Where copies are kept. */
-  readonly directory: string;
-  /** How often a URL is asked for news; 0 is once. */
-  readonly refreshIntervalMs: number;
 }
 
 /** How the look at one URL went. */
 export interface FetchReport {
   readonly list: string;
   readonly url: string;
-  readonly result: 'new' | 'unchanged' | 'failure';
+  readonly result: RenewalResult | 'failure';
   readonly error?: ListRefused;
 }
 
-export interface FetchingDependencies {
-  readonly clock: Clock;
-  readonly lookUpHost: LookUpHost;
+export interface FetchingDependencies extends RenewalDependencies {
   /** Told of each look, when a new copy is in its place; the next look waits for it. */
   readonly onFetched: (report: FetchReport) => Promise<void>;
 }
@@ -116,47 +109,17 @@ export class ListFetching {
 
   /** @returns whether the copy is as good as can be */
   async #fetch(list: FetchedList, url: string, options: FetchingOptions): Promise<boolean> {
-    const report = await this.#renew(list, url, options).then(
-      (result): FetchReport => ({ list: list.name, url, result }),
+    const { name, format } = list;
+    const renewal = new ListRenewal({ name, url, format }, options, this.#dependencies);
+    const report = await renewal.run(this.#stopped.signal).then(
+      (result): FetchReport => ({ list: name, url, result }),
       (reason: unknown): FetchReport => {
         const isOurs = reason instanceof ListRefused;
         const error = isOurs ? reason : new ListRefused(describeError(reason), { cause: reason });
-        return { list: list.name, url, result: 'failure', error };
+        return { list: name, url, result: 'failure', error };
       },
     );
     await this.#dependencies.onFetched(report);
     return report.result !== 'failure';
   }
-
-  async #renew(
-    { name, format }: FetchedList,
-    url: string,
-    options: FetchingOptions,
-  ): Promise<'new' | 'unchanged'> {
-    const copy = copyPath(options.directory, url);
-    const file = unfinishedPath(copy);
-    try {
-      await mkdir(options.directory, { recursive: true });
-      const validators = (await isThere(copy)) ? await readValidators(copy) : {};
-      const download = await downloadList({ url, file, validators }, options, {
-        ...this.#dependencies,
-        stopped: this.#stopped.signal,
-      });
-      if (download.kind === 'unchanged') return 'unchanged';
-      if ((await countRules({ name, files: [file], format }, options)) === 0) {
-        throw new ListRefused(`${url} has no rule in it`);
-      }
-      await keepCopy(copy, download.validators);
-      return 'new';
-    } finally {
-      await rm(file, { force: true });
-    }
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -28,7 +28,8 @@ export type GridOperation =
   | 'probe_claim'
   | 'flush'
   | 'seed'
-  | 'budgets';
+  | 'budgets'
+  | 'lists';
 
 /** Port: one observation for each call. */
 export interface GridObserver {

@@ -7,6 +7,7 @@ import type { SeriesTotal } from '../telemetry/cluster-counters.ts';
 import { Arrivals } from './arrivals.ts';
 import { GridBudgets } from './grid-budgets.ts';
 import { GridBulletins } from './grid-bulletins.ts';
+import { GridLists } from './grid-lists.ts';
 import { GridCache } from './grid-cache.ts';
 import { GridCaller } from './grid-caller.ts';
 import type { GridObserver } from './grid-caller.ts';
@@ -88,6 +89,7 @@ export class GridCoordination {
   readonly lease: Lease;
   readonly healthBoard: GridHealthBoard;
   readonly bulletins: GridBulletins;
+  readonly sharedCopies: GridLists;
   readonly registry: ReplicaRegistry;
   readonly clusterCounters: GridCounters;
   readonly seal: Seal;
@@ -133,6 +135,9 @@ export class GridCoordination {
       isOwnFault: ({ silent }) => silent !== undefined && this.healthBoard.isOwnFault(silent),
     });
     this.bulletins = new GridBulletins({ prefix, replicaId }, parts);
+    const contact = (timeoutMs: number): Promise<void> =>
+      Promise.race([this.#firstContact.promise, sleep(clock, timeoutMs)]);
+    this.sharedCopies = new GridLists({ prefix, replicaId }, { ...parts, contact });
     this.seed = new GridSeed({ prefix, ...parts });
     this.budgets = new GridBudgets({ prefix, replicaId, ...parts });
     const { version } = dependencies;

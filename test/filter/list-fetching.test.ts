@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '../../src/base/clock.ts';
 import { copyPath } from '../../src/filter/list-copies.ts';
 import { ListFetching } from '../../src/filter/list-fetching.ts';
+import { noSharedCopies } from '../../src/filter/shared-copies.ts';
+import type { SharedCopies } from '../../src/filter/shared-copies.ts';
 import type { FetchReport } from '../../src/filter/list-fetching.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -39,6 +41,7 @@ function fetchingOf(
     readonly fileBytesMax?: number;
     readonly timeoutMs?: number;
     readonly real?: boolean;
+    readonly shared?: Partial<SharedCopies>;
   } = {},
 ): ListFetching {
   const own = reports;
@@ -52,6 +55,7 @@ function fetchingOf(
     },
     {
       clock: more.real === true ? new SystemClock() : clock,
+      shared: { ...noSharedCopies, ...more.shared },
       lookUpHost: (name) => Promise.resolve(name === 'lists.example' ? ['127.0.0.1'] : []),
       onFetched: (report) => {
         own.push(report);
@@ -111,6 +115,38 @@ describe('a list from a URL', () => {
     await waitFor('a request', () => server.requests.length === 2);
     waiting.stop();
     await waitFor('the end of what was stopped', () => results().includes('failure'));
+  });
+
+  test('is asked for by us when another replica wanted to, and told nothing in the time that it has', async () => {
+    const claims: number[] = [];
+    const shared: Partial<SharedCopies> = {
+      claim: () => Promise.resolve(claims.push(clock.nowMs()) < 0),
+    };
+    const started = fetchingOf([url()], { shared, timeoutMs: 3000 }).start();
+    await waitFor('the other replica to be known of', () => claims.length > 0);
+    await clock.advance(2000);
+    expect(server.requests).toEqual([]);
+    await clock.advance(2000);
+    await started;
+    expect(results()).toEqual(['new']);
+    expect(claims.length).toBeLessThanOrEqual(8);
+  });
+
+  test('that cannot be had frees the next replica to ask, and so does one that was told of', async () => {
+    const told: string[] = [];
+    const shared: Partial<SharedCopies> = {
+      share: ({ digest }, octets, forMs) => {
+        told.push(`${digest.slice(0, 8)} ${String(octets.length)} ${String(forMs)}`);
+        return Promise.resolve();
+      },
+      release: (of) => Promise.resolve(void told.push(`free ${of}`)),
+    };
+    await fetchingOf([url()], { shared }).start();
+    await waitFor('the end of sharing', () => told.length === 2);
+    expect(told).toEqual(['0932e779 12 3240000', `free ${url()}`]);
+    server.answer = (_, response) => response.writeHead(500).end();
+    await nextLook(3_600_000);
+    expect(told.slice(2)).toEqual([`free ${url()}`]);
   });
 
   test('its host is looked up by who is given for that', async () => {

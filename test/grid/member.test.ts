@@ -14,7 +14,7 @@ import {
 } from '../../hazelcast/member-settings.ts';
 import { memberStartMs, startCluster, startMember } from '../support/member.ts';
 import type { TestMember } from '../support/member.ts';
-import { projectRoot } from '../support/source-files.ts';
+import { filesBelow, projectRoot } from '../support/source-files.ts';
 import { waitFor, within } from '../support/wait-for.ts';
 
 const { Client, ReconnectMode } = hazelcast;
@@ -318,10 +318,15 @@ describe('the configuration', () => {
 
   test('gives every map a policy for eviction, expiry, backup and merge', () => {
     const maps = config.map;
-    expect(Object.keys(maps)).toEqual(
-      ['cache', 'leases', 'health', 'replicas', 'bulletins', 'clock', 'writers', 'retired'].map(
-        (name) => `*.${name}`,
-      ),
+    const sources = filesBelow('src/grid', '.ts').map((path) =>
+      readFileSync(join(projectRoot, path), 'utf8'),
+    );
+    const used = sources.flatMap((source) =>
+      [...source.matchAll(/prefix\}\.([a-z]+)/g)].map(([, name]) => `*.${name ?? ''}`),
+    );
+    const noMaps = ['*.lock', '*.metric'];
+    expect(Object.keys(maps).toSorted()).toEqual(
+      [...new Set(used)].filter((name) => !noMaps.includes(name)).toSorted(),
     );
     for (const map of Object.values(maps)) {
       expect(map).toMatchObject({

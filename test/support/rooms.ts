@@ -63,7 +63,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   grid: {
     imports: ['base', 'dns'],
     types: ['query', ...stageRooms, 'telemetry'],
-    packages: ['hazelcast-client', 'node:crypto'],
+    packages: ['hazelcast-client', 'node:crypto', 'node:util', 'node:zlib'],
   },
   pod: {
     imports: stageImports,
