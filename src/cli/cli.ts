@@ -7,24 +7,12 @@ import {
   MalformedName,
   UsageInvalid,
 } from '../base/errors.ts';
-import { addCacheFlush } from './cache-flush.ts';
-import { addCacheGet } from './cache-get.ts';
-import { addCacheStats } from './cache-stats.ts';
-import { addCluster } from './cluster.ts';
 import type { CommandContext, CommandIo } from './command.ts';
-import { addConfigCheck } from './config-check.ts';
-import { addConfigImport } from './config-import.ts';
-import { addConfigSchema } from './config-schema.ts';
-import { addConfigShow } from './config-show.ts';
-import { addDoctor } from './doctor.ts';
 import { exitCode, type ExitCode } from './exit-codes.ts';
-import { addFilter } from './filter.ts';
-import { addHealthcheck } from './healthcheck.ts';
-import { addQuery } from './query.ts';
-import { addServe } from './serve.ts';
-import { addTop } from './top.ts';
-import { addUpstreams } from './upstreams.ts';
 import { readVersion } from '../base/version.ts';
+
+/** Adds a command, with its flags and what it does. */
+type Declaration = (cli: Argv, context: CommandContext) => Argv;
 
 /** Columns of help where the terminal does not say. */
 const helpColumns = 100;
@@ -36,8 +24,8 @@ const helpColumns = 100;
  */
 export async function runCli(argv: readonly string[], io: CommandIo): Promise<number> {
   let code: number = exitCode.ok;
-  const cli = program({ io, finish: (result) => (code = result) });
   try {
+    const cli = program(await declarations(argv), { io, finish: (result) => (code = result) });
     // The callback keeps yargs from printing and exiting for itself.
     await cli.parseAsync(argv, {}, (_error, _arguments, output) => {
       if (output !== '') io.stdout(`${output}\n`);
@@ -48,19 +36,27 @@ export async function runCli(argv: readonly string[], io: CommandIo): Promise<nu
   }
 }
 
-function program(context: CommandContext): Argv {
-  const commands = [
-    addServe,
-    addQuery,
-    addConfig,
-    addCache,
-    addUpstreams,
-    addCluster,
-    addFilter,
-    addTop,
-    addDoctor,
-    addHealthcheck,
-  ];
+/** In the order in which the help tells of them. */
+const commands: Readonly<Record<string, () => Promise<Declaration>>> = {
+  serve: async () => (await import('./serve.ts')).addServe,
+  query: async () => (await import('./query.ts')).addQuery,
+  config: async () => (await import('./config.ts')).addConfig,
+  cache: async () => (await import('./cache.ts')).addCache,
+  upstreams: async () => (await import('./upstreams.ts')).addUpstreams,
+  cluster: async () => (await import('./cluster.ts')).addCluster,
+  filter: async () => (await import('./filter.ts')).addFilter,
+  top: async () => (await import('./top.ts')).addTop,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+  healthcheck: async () => (await import('./healthcheck.ts')).addHealthcheck,
+};
+
+/** Of the command that is named; of all where none is. A probe does not load what serves. */
+async function declarations([name = '']: readonly string[]): Promise<Declaration[]> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  return Promise.all((load === undefined ? Object.values(commands) : [load]).map((one) => one()));
+}
+
+function program(declared: readonly Declaration[], context: CommandContext): Argv {
   const cli = yargs()
     .scriptName('heimdall')
     .usage('$0 <command>\n\nA caching, forwarding DNS resolver whose replicas behave as one')
@@ -74,29 +70,11 @@ function program(context: CommandContext): Argv {
     .parserConfiguration({ 'parse-positional-numbers': false })
     .fail(refuse)
     .exitProcess(false);
-  return commands
+  return declared
     .reduce<Argv>((parser, add) => add(parser, context), cli)
     .demandCommand(1, 'which command? See heimdall --help')
     .example('$0 serve', 'Start the resolver')
     .example('$0 query example.com', 'Ask it');
-}
-
-function addConfig(cli: Argv, context: CommandContext): Argv {
-  return cli.command('config', 'Check, show, describe and translate the configuration', (command) =>
-    [addConfigCheck, addConfigShow, addConfigSchema, addConfigImport]
-      .reduce<Argv>((parser, add) => add(parser, context), command)
-      .demandCommand(1, 'config needs one of check, show, schema and import')
-      .example('$0 config check -c heimdall.yaml', 'Before it is rolled out'),
-  );
-}
-
-function addCache(cli: Argv, context: CommandContext): Argv {
-  return cli.command('cache', 'Look into the cache of a running replica', (command) =>
-    [addCacheGet, addCacheFlush, addCacheStats]
-      .reduce<Argv>((parser, add) => add(parser, context), command)
-      .demandCommand(1, 'cache needs one of get, flush and stats')
-      .example('$0 cache get example.com', 'What is kept for a name'),
-  );
 }
 
 /** Says what went wrong in one place, and with which code the process ends. */

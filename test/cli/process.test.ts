@@ -5,6 +5,12 @@ import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** Tells of each file that is loaded. */
+const tellLoaded = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  registerHooks({ load(url, context, next) { console.error(url); return next(url, context); } });
+`)}`;
+
 function heimdall(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -39,5 +45,12 @@ describe('the program', () => {
 
   test('an unknown command exits with 2', async () => {
     expect((await heimdall(['srve'])).code).toBe(2);
+  });
+
+  test('a probe, which runs again and again, loads nothing of what serves', async () => {
+    const env = { NODE_OPTIONS: `--import=${tellLoaded}` };
+    const { stderr } = await heimdall(['healthcheck', '--help'], env);
+    expect(stderr).toContain('/src/cli/healthcheck.ts');
+    expect(stderr).not.toMatch(/winston|zod|prom-client|src\/(app|assembly|listen)/);
   });
 });
