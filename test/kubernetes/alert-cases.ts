@@ -4,6 +4,8 @@ type Series = Readonly<Record<string, string>>;
 export interface AlertCase {
   /** What must make it fire, after `minutes`. */
   readonly fires: Series;
+  /** Another way to the same. */
+  readonly alsoFires?: Series;
   /** What looks alike and must not. */
   readonly quiet: Series;
   readonly minutes: number;
@@ -134,10 +136,18 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
         [`hazelcast_cluster_members{${member},instance="${instance}"}`, '1x10'],
       ]),
     ),
+    // The same where members are not scraped, as those of the operator are not.
+    alsoFires: Object.fromEntries(
+      ['a', 'b', 'c'].flatMap((instance) => [
+        [`heimdall_grid_connected{${replica},instance="${instance}"}`, '1x10'],
+        [`heimdall_grid_members{${replica},instance="${instance}"}`, '1x10'],
+      ]),
+    ),
     quiet: Object.fromEntries(
       ['a', 'b', 'c'].flatMap((instance) => [
         [`up{${member},instance="${instance}"}`, '1x10'],
         [`hazelcast_cluster_members{${member},instance="${instance}"}`, '3x10'],
+        [`heimdall_grid_connected{${replica},instance="${instance}"}`, '1x10'],
         [`heimdall_grid_members{${replica},instance="${instance}"}`, '3x10'],
       ]),
     ),

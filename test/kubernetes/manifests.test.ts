@@ -1,29 +1,27 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { memberValues, settingNames, variableOf } from '../../hazelcast/member-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { projectRoot } from '../support/source-files.ts';
-import { kubeconform } from './fetched-programs.ts';
 import {
   at,
   containerOf,
   containersOf,
+  environmentOf,
   find,
-  hazelcastCrds,
-  manifestsRoot,
+  memberOf,
   overlays,
   parseManifests,
-  readYaml,
-  render,
+  referencesAhead,
   renderOverlay,
+  resolverOf,
+  variable,
   workloads,
 } from './manifests.ts';
-import type { Container, Manifest, Overlay } from './manifests.ts';
-import { operatorFields } from './operator-fields.ts';
-import { writeSchemas } from './resource-schemas.ts';
+import type { Manifest, Overlay } from './manifests.ts';
+import { operatorLabels } from './operator-fields.ts';
+import { ResourceSchemas } from './resource-schemas.ts';
 
 /** Fetching the programs and the first rendering, on a machine that is busy. */
 const fetchMs = 300_000;
@@ -31,67 +29,29 @@ const fetchMs = 300_000;
 const scratch = mkdtempSync(join(tmpdir(), 'heimdall-manifests-'));
 const texts = new Map<Overlay, string>();
 const manifests = new Map<Overlay, readonly Manifest[]>();
-let schemas = '';
-let combination: readonly Manifest[] = [];
-
-/** What an overlay is together with components, as a user's own overlay would have it. */
-function renderWith(overlay: Overlay, components: readonly string[]): Manifest[] {
-  const folder = join(projectRoot, 'var', `overlay-${String(process.pid)}`);
-  mkdirSync(folder, { recursive: true });
-  const lines = [
-    'apiVersion: kustomize.config.k8s.io/v1beta1',
-    'kind: Kustomization',
-    `resources: [../../k8s/${overlay}]`,
-    `components: [${components.map((name) => `../../k8s/components/${name}`).join(', ')}]`,
-  ];
-  writeFileSync(join(folder, 'kustomization.yaml'), lines.join('\n'));
-  try {
-    return parseManifests(render(folder));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+let schemas: ResourceSchemas;
 
 beforeAll(() => {
-  schemas = writeSchemas();
+  schemas = new ResourceSchemas();
   for (const overlay of overlays) {
     const text = renderOverlay(overlay);
     texts.set(overlay, text);
     manifests.set(overlay, parseManifests(text));
   }
-  const components = ['discovery-dns', 'in-front', 'queries-hpa', 'management-center'];
-  combination = renderWith('sidecar', components);
 }, fetchMs);
 
 afterAll(() => {
-  for (const folder of [scratch, schemas]) rmSync(folder, { recursive: true, force: true });
+  schemas.remove();
+  rmSync(scratch, { recursive: true });
 });
 
 function rendered(overlay: Overlay): readonly Manifest[] {
   return manifests.get(overlay) ?? [];
 }
 
-/** What the schemas find wrong with a text; empty where nothing is. */
-function complaints(text: string): string {
-  const file = join(scratch, 'manifests.yaml');
-  writeFileSync(file, text);
-  const skipped = hazelcastCrds().length > 0 ? [] : ['-skip', 'Hazelcast,Map,ManagementCenter'];
-  const location = `${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`;
-  const { stdout, stderr } = spawnSync(
-    kubeconform(),
-    ['-strict', '-schema-location', location, ...skipped, file],
-    { encoding: 'utf8' },
-  );
-  return stdout + stderr;
-}
-
 describe('the schemas of Kubernetes and of the operators', () => {
   test.each(overlays)('accept k8s/%s', (overlay) => {
-    expect(complaints(texts.get(overlay) ?? '')).toBe('');
-  });
-
-  test('accept every component together', () => {
-    expect(complaints(combination.map((one) => JSON.stringify(one)).join('\n---\n'))).toBe('');
+    expect(schemas.complaints(texts.get(overlay) ?? '')).toBe('');
   });
 
   test.each<readonly [Overlay, string, string, string]>([
@@ -104,58 +64,12 @@ describe('the schemas of Kubernetes and of the operators', () => {
   ])('refuse in k8s/%s %s', (overlay, _what, from, to) => {
     const text = texts.get(overlay) ?? '';
     expect(text).toContain(from);
-    expect(complaints(text.replace(from, to))).toMatch(/invalid|error/i);
-  });
-
-  test('refuse broken resources of the Hazelcast operator, where its definitions are there', () => {
-    const text = texts.get('operator') ?? '';
-    const breaks = [
-      ['evictionPolicy: LRU', 'evictionPolicy: LRUU'],
-      ['timeToLiveSeconds: 60', 'ttlSeconds: 60'],
-      ['  licenseKeySecretName: hazelcast-license\n', ''],
-    ] as const;
-    const broken = breaks.map(([from, to]) => complaints(text.replace(from, to)));
-    const wanted = hazelcastCrds().length > 0 ? /invalid/ : /^$/;
-    for (const complaint of broken) expect(complaint).toMatch(wanted);
-  });
-
-  test('know the fields of the resources of the Hazelcast operator, also without its definitions', () => {
-    const custom = rendered('operator').filter(({ apiVersion }) =>
-      apiVersion.startsWith('hazelcast.com'),
-    );
-    const used = new Set(custom.flatMap((one) => fieldsOf(one['spec'], one.kind)));
-    expect([...used].filter((field) => !operatorFields.includes(field))).toEqual([]);
+    expect(schemas.complaints(text.replace(from, to))).toMatch(/invalid|error/i);
   });
 });
 
-/** The paths of all fields, lists left out: `Map.eviction.maxSize`. */
-function fieldsOf(value: unknown, path: string): string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => fieldsOf(item, path));
-  if (typeof value !== 'object' || value === null) return [path];
-  if (path === 'Hazelcast.properties') return [path];
-  return Object.entries(value).flatMap(([key, inner]) => fieldsOf(inner, `${path}.${key}`));
-}
-
 const podOverlays = overlays.filter((overlay) => overlay !== 'monitoring');
 const gridOverlays = ['sidecar', 'grid'] as const;
-
-function resolverOf(all: readonly Manifest[]): Manifest {
-  const found = workloads(all).find(({ metadata }) => metadata.name === 'heimdall');
-  if (found === undefined) throw new Error('there is no resolver');
-  return found;
-}
-
-function memberOf(all: readonly Manifest[]): Manifest {
-  const found = workloads(all).find((one) =>
-    containersOf(one).some(({ name }) => name === 'member'),
-  );
-  if (found === undefined) throw new Error('there is no member');
-  return found;
-}
-
-function variable(container: Container, name: string): string | undefined {
-  return container.env?.find((one) => one.name === name)?.value;
-}
 
 describe.each(podOverlays)('pods of k8s/%s', (overlay) => {
   test('are what pod security "restricted" allows', () => {
@@ -216,12 +130,7 @@ describe.each(podOverlays)('pods of k8s/%s', (overlay) => {
     const caFile = join(scratch, 'ca.crt');
     writeFileSync(caFile, '');
     writeFileSync(file, text.replace('/etc/heimdall-grid/ca.crt', caFile));
-    const env: Record<string, string> = {};
-    for (const { name, value } of containerOf(resolver, 'heimdall').env ?? []) {
-      if (value !== undefined) env[name] = value.replace('$(POD_IP)', '10.1.2.3');
-    }
-    delete env['HEIMDALL_CONFIG'];
-    env['HEIMDALL_GRID_ENTRY_KEYS'] = '[{"id": 1, "secret": "0123456789abcdef0123456789abcdef"}]';
+    const env = environmentOf(resolver);
     const { config: loaded, warnings } = loadConfig({ file, env, flags: {} });
     expect(warnings).toEqual([]);
     const graceSeconds = at(resolver, 'spec.template.spec.terminationGracePeriodSeconds');
@@ -263,6 +172,7 @@ describe.each(podOverlays)('pods of k8s/%s', (overlay) => {
     const labels = workloads(rendered(overlay)).map(
       (one) => at(one, 'spec.template.metadata.labels') as Readonly<Record<string, string>>,
     );
+    if (overlay === 'operator') labels.push(...operatorLabels);
     const selectors = rendered(overlay).flatMap((one) => {
       const selector =
         at(one, 'spec.podSelector.matchLabels') ??
@@ -305,16 +215,7 @@ describe.each(gridOverlays)('members of k8s/%s', (overlay) => {
   });
 
   test('refer in variables only to those above them', () => {
-    for (const all of [rendered(overlay), combination]) {
-      for (const container of workloads(all).flatMap(containersOf)) {
-        const seen = new Set(['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
-        for (const { name, value = '' } of container.env ?? []) {
-          const used = [...value.matchAll(/\$\((\w+)\)/g)].map(([, one = '']) => one);
-          expect(used.filter((one) => !seen.has(one))).toEqual([]);
-          seen.add(name);
-        }
-      }
-    }
+    expect(referencesAhead(rendered(overlay))).toEqual([]);
   });
 
   test('hand their data over before their pod goes, one after the other', () => {
@@ -394,27 +295,6 @@ describe('a resolver never needs itself to find the grid', () => {
       'https://$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)',
     );
   });
-
-  test('where pods ask Heimdall first, its own pods ask CoreDNS', () => {
-    for (const overlay of gridOverlays) {
-      for (const workload of workloads(renderWith(overlay, ['in-front']))) {
-        const spec = at(workload, 'spec.template.spec');
-        expect(at(spec, 'dnsPolicy')).toBe('None');
-        expect(at(spec, 'dnsConfig.nameservers')).toEqual(['10.96.0.10']);
-      }
-    }
-  });
-
-  test('with discovery by DNS members need no right and no token', () => {
-    const dns = renderWith('grid', ['discovery-dns']);
-    expect(dns.filter(({ kind }) => /Role/.test(kind))).toEqual([]);
-    const member = memberOf(dns);
-    expect(variable(containerOf(member, 'member'), 'HEIMDALL_MEMBER_SERVICE_DNS')).toBe(
-      'heimdall-peers.heimdall.svc.cluster.local',
-    );
-    expect(variable(containerOf(member, 'member'), 'HEIMDALL_MEMBER_SERVICE_NAME')).toBeUndefined();
-    expect(JSON.stringify(member)).not.toContain('serviceAccountToken');
-  });
 });
 
 describe('a pod of a resolver with a member in it', () => {
@@ -422,69 +302,5 @@ describe('a pod of a resolver with a member in it', () => {
     const member = containerOf(resolverOf(rendered('sidecar')), 'member');
     expect(Object.keys(member).filter((key) => key.endsWith('Probe'))).toEqual([]);
     expect(member.command).toEqual(['./keep-member.sh']);
-  });
-});
-
-describe('the resources of the Hazelcast operator', () => {
-  const values = memberValues({});
-  const settings = new Map<string, string>([
-    ['${heimdall.member.cache.backups}', values['cache-backups'] ?? ''],
-    ['${heimdall.member.cache.limit}', values['cache-limit'] ?? ''],
-    ['${heimdall.member.cache.size}', values['cache-size'] ?? ''],
-  ]);
-  const config = at(readYaml(join(projectRoot, 'hazelcast/hazelcast.yaml')), 'hazelcast');
-  const maps = at(config, 'map') as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  const set = (value: unknown): unknown => {
-    const found = settings.get(String(value));
-    return found === undefined || Number.isNaN(Number(found)) ? (found ?? value) : Number(found);
-  };
-
-  test('have a Map for each map of hazelcast.yaml, with the same limits', () => {
-    const resources = rendered('operator').filter(({ kind }) => kind === 'Map');
-    const wanted = Object.entries(maps).map(([pattern, map]) => ({
-      name: pattern.replace('*', 'heimdall'),
-      hazelcastResourceName: 'heimdall-grid',
-      inMemoryFormat: map['in-memory-format'],
-      backupCount: map['backup-count'],
-      asyncBackupCount: set(map['async-backup-count'] ?? 0),
-      timeToLiveSeconds: map['time-to-live-seconds'],
-      eviction: {
-        evictionPolicy: at(map, 'eviction.eviction-policy'),
-        maxSizePolicy: set(at(map, 'eviction.max-size-policy')),
-        maxSize: set(at(map, 'eviction.size')),
-      },
-    }));
-    expect(resources.map((one) => one['spec'])).toEqual(expect.arrayContaining(wanted));
-    expect(resources).toHaveLength(wanted.length);
-  });
-
-  test('have in the custom configuration what a Map has no field for, as hazelcast.yaml has it', () => {
-    const custom = readYaml(join(manifestsRoot, 'operator/custom-config.yaml'));
-    const resolved = Object.fromEntries(
-      Object.entries(maps).map(([pattern, { eviction, ...map }]) => [
-        pattern,
-        {
-          ...map,
-          ...('async-backup-count' in map
-            ? { 'async-backup-count': set(map['async-backup-count']) }
-            : {}),
-          eviction: Object.fromEntries(
-            Object.entries(eviction as object).map(([key, value]) => [key, set(value)]),
-          ),
-        },
-      ]),
-    );
-    expect(at(custom, 'map')).toEqual(resolved);
-    expect(at(custom, 'pn-counter')).toEqual(at(config, 'pn-counter'));
-    const properties = at(custom, 'properties') as Readonly<Record<string, string>>;
-    for (const [name, value] of Object.entries(properties)) {
-      const wanted = (at(config, 'properties') as Readonly<Record<string, unknown>>)[name];
-      expect(value).toBe(String(wanted));
-    }
-  });
-
-  test('say that a licence is needed, at the top', () => {
-    const text = parseManifests(texts.get('operator') ?? '');
-    expect(at(find(text, 'Hazelcast', 'heimdall-grid'), 'spec.licenseKeySecretName')).toBeDefined();
   });
 });

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { projectRoot } from '../support/source-files.ts';
@@ -33,6 +41,25 @@ export function render(folder: string): string {
 
 export function renderOverlay(overlay: Overlay): string {
   return render(join(manifestsRoot, overlay));
+}
+
+/** What an overlay is together with components, as a user's own overlay would have it. */
+export function renderWith(overlay: Overlay, components: readonly string[]): Manifest[] {
+  const parent = join(projectRoot, 'var');
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, 'overlay-'));
+  const lines = [
+    'apiVersion: kustomize.config.k8s.io/v1beta1',
+    'kind: Kustomization',
+    `resources: [../../k8s/${overlay}]`,
+    `components: [${components.map((name) => `../../k8s/components/${name}`).join(', ')}]`,
+  ];
+  writeFileSync(join(folder, 'kustomization.yaml'), lines.join('\n'));
+  try {
+    return parseManifests(render(folder));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** The objects in a text of several documents. */
@@ -92,6 +119,58 @@ export function containerOf(workload: Manifest, name: string): Container {
   const found = containersOf(workload).find((one) => one.name === name);
   if (found === undefined) throw new Error(`${workload.metadata.name} has no container ${name}`);
   return found;
+}
+
+/** What has the resolvers. */
+export function resolverOf(all: readonly Manifest[]): Manifest {
+  const found = workloads(all).find(({ metadata }) => metadata.name === 'heimdall');
+  if (found === undefined) throw new Error('there is no resolver');
+  return found;
+}
+
+/** What has the members, which may be the same. */
+export function memberOf(all: readonly Manifest[]): Manifest {
+  const found = workloads(all).find((one) =>
+    containersOf(one).some(({ name }) => name === 'member'),
+  );
+  if (found === undefined) throw new Error('there is no member');
+  return found;
+}
+
+export function variable(container: Container, name: string): string | undefined {
+  return container.env?.find((one) => one.name === name)?.value;
+}
+
+/** The environment that a pod's resolver finds; its secrets are made up, its file is left out. */
+export function environmentOf(resolver: Manifest): Record<string, string> {
+  const { env = [] } = containerOf(resolver, 'heimdall');
+  const given = env.flatMap(({ name, value }) =>
+    value === undefined || name === 'HEIMDALL_CONFIG'
+      ? []
+      : [[name, value.replace('$(POD_IP)', '10.1.2.3')] as const],
+  );
+  const secret = '0123456789abcdef0123456789abcdef';
+  return {
+    ...Object.fromEntries(given),
+    HEIMDALL_HTTP_TOKEN: secret,
+    HEIMDALL_LISTEN_COOKIES_SECRETS: secret,
+    HEIMDALL_GRID_ENTRY_KEYS: JSON.stringify([{ id: 1, secret }]),
+  };
+}
+
+/** Variables that refer to one which is not above them, and so would stay as they are written. */
+export function referencesAhead(all: readonly Manifest[]): string[] {
+  return workloads(all)
+    .flatMap(containersOf)
+    .flatMap(({ env = [] }) => {
+      const known = new Set(['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
+      return env.flatMap(({ name, value = '' }) => {
+        const used = [...value.matchAll(/\$\((\w+)\)/g)].map(([, one = '']) => one);
+        const ahead = used.filter((one) => !known.has(one));
+        known.add(name);
+        return ahead;
+      });
+    });
 }
 
 /** The definitions of the Hazelcast operator, where they lie beside the project. */

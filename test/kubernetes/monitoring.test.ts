@@ -53,7 +53,8 @@ describe('the rules', () => {
       ],
     });
     const path = join(folder, `${alert}.json`);
-    const tests = [unitTest(one.fires, 1), unitTest(one.quiet, 0)];
+    const firing = [one.fires, ...(one.alsoFires === undefined ? [] : [one.alsoFires])];
+    const tests = [...firing.map((series) => unitTest(series, 1)), unitTest(one.quiet, 0)];
     writeFileSync(
       path,
       JSON.stringify({ rule_files: [rulePath], evaluation_interval: '1m', tests }),

@@ -58,3 +58,12 @@ export const operatorFields: readonly string[] = [
   'Map.name',
   'Map.timeToLiveSeconds',
 ];
+
+/** What the operator's pods for `k8s/operator` are labelled with, as its public sources have it. */
+export const operatorLabels: readonly Readonly<Record<string, string>>[] = [
+  {
+    'app.kubernetes.io/name': 'hazelcast',
+    'app.kubernetes.io/instance': 'heimdall-grid',
+    'app.kubernetes.io/managed-by': 'hazelcast-platform-operator',
+  },
+];

@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kubernetesSchemas, prometheusCrds } from './fetched-programs.ts';
+import { kubeconform, kubernetesSchemas, prometheusCrds } from './fetched-programs.ts';
 import { at, hazelcastCrds, readYaml } from './manifests.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -17,27 +18,46 @@ interface Definition {
 const draft = 'http://json-schema.org/draft-07/schema#';
 
 /**
- * A folder with one strict JSON schema for each kind: those of Kubernetes itself, of the Prometheus
- * operator, and, where its definitions are there, of the Hazelcast operator. A field that the schema
- * does not know is refused.
+ * One strict JSON schema for each kind: those of Kubernetes itself, of the Prometheus operator, and,
+ * where its definitions are there, of the Hazelcast operator. A field that the schema does not know is
+ * refused.
  */
-export function writeSchemas(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'heimdall-schemas-'));
-  const builtIn = kubernetesSchemas();
-  cpSync(builtIn, folder, { recursive: true });
-  for (const file of readdirSync(folder)) {
-    const path = join(folder, file);
-    const text = readFileSync(path, 'utf8');
-    const local = text.replaceAll('"/api/_definitions.json#', '"_definitions.json#');
-    const { $id: _, ...schema } = JSON.parse(local) as Schema;
-    writeFileSync(path, JSON.stringify({ ...schema, $schema: draft }));
+export class ResourceSchemas {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'heimdall-schemas-'));
+  readonly #skipped = hazelcastCrds().length > 0 ? [] : ['-skip', 'Hazelcast,Map,ManagementCenter'];
+
+  constructor() {
+    cpSync(kubernetesSchemas(), this.#folder, { recursive: true });
+    for (const file of readdirSync(this.#folder)) makeLocal(join(this.#folder, file));
+    const crds = prometheusCrds();
+    const monitoring = ['servicemonitors', 'podmonitors', 'prometheusrules'].map((name) =>
+      join(crds, `monitoring.coreos.com_${name}.yaml`),
+    );
+    for (const path of [...monitoring, ...hazelcastCrds()]) writeDefinition(this.#folder, path);
   }
-  const crds = prometheusCrds();
-  const monitoring = ['servicemonitors', 'podmonitors', 'prometheusrules'].map((name) =>
-    join(crds, `monitoring.coreos.com_${name}.yaml`),
-  );
-  for (const path of [...monitoring, ...hazelcastCrds()]) writeDefinition(folder, path);
-  return folder;
+
+  /** What they find wrong with a text of several documents; empty where nothing is. */
+  complaints(text: string): string {
+    const location = `${this.#folder}/{{.ResourceKind}}{{.KindSuffix}}.json`;
+    const { stdout, stderr } = spawnSync(
+      kubeconform(),
+      ['-strict', '-schema-location', location, ...this.#skipped],
+      { encoding: 'utf8', input: text },
+    );
+    return stdout + stderr;
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Lets a schema find the others beside itself. */
+function makeLocal(path: string): void {
+  const text = readFileSync(path, 'utf8');
+  const local = text.replaceAll('"/api/_definitions.json#', '"_definitions.json#');
+  const { $id: _, ...schema } = JSON.parse(local) as Schema;
+  writeFileSync(path, JSON.stringify({ ...schema, $schema: draft }));
 }
 
 function writeDefinition(folder: string, path: string): void {
