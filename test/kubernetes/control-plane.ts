@@ -195,6 +195,8 @@ export class ControlPlane {
       `--service-account-signing-key-file=${this.#path('sa.key')}`,
       '--service-cluster-ip-range=10.96.0.0/24',
       '--enable-admission-plugins=NodeRestriction',
+      // To APIs that others serve by the addresses of their pods: nothing here routes those of Services.
+      '--enable-aggregator-routing=true',
       '--kubelet-preferred-address-types=InternalIP',
     ]);
   }

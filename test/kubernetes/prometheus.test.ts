@@ -85,17 +85,21 @@ describe('a real Prometheus that scrapes a replica and a member', () => {
     for (const { expr } of alerts()) expect(await prometheus.query(expr)).toEqual([]);
   });
 
-  test('reads a page that promtool finds no fault with, of a replica', async () => {
-    const text = await (await fetch(`${replica.api}/metrics`)).text();
-    // What prom-client tells of every Node.js program has names of its own making.
-    const own = text.split('\n').filter((line) => /^(?:# (?:HELP|TYPE) )?heimdall_/.test(line));
-    const { status, stdout, stderr } = spawnSync(
-      installed('promtool', 'prometheus'),
-      ['check', 'metrics'],
-      { input: `${own.join('\n')}\n`, encoding: 'utf8' },
-    );
-    expect(stdout + stderr).toBe('');
-    expect(status).toBe(0);
+  test('reads pages that promtool finds no fault with, of a replica and of a member', async () => {
+    for (const url of [`${replica.api}/metrics`, member.metricsUrl]) {
+      const text = await (await fetch(url)).text();
+      // What prom-client tells of every Node.js program has names of its own making.
+      const own = /^(?:# (?:HELP|TYPE) )?(?:heimdall|hazelcast)_/;
+      const lines = text.split('\n').filter((line) => own.test(line));
+      expect(lines.length).toBeGreaterThan(50);
+      const { status, stdout, stderr } = spawnSync(
+        installed('promtool', 'prometheus'),
+        ['check', 'metrics'],
+        { input: `${lines.join('\n')}\n`, encoding: 'utf8' },
+      );
+      expect(stdout + stderr).toBe('');
+      expect(status).toBe(0);
+    }
   });
 
   test('finds the series of every rule and of every panel of the dashboard', async () => {

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { Checks, comesTrue } from './checks.ts';
 import { ControlPlane } from './control-plane.ts';
 import { prometheusCrds } from './fetched-programs.ts';
-import { at, hazelcastCrds, overlays, renderOverlay } from './manifests.ts';
+import { at, hazelcastCrds, overlays, renderOverlay, renderWith } from './manifests.ts';
 import type { Manifest, Overlay } from './manifests.ts';
 import { MemberPods } from './member-pods.ts';
+import { QueriesMetric } from './queries-metric.ts';
 import { SimulatedKubelet } from './simulated-kubelet.ts';
 
 const namespace = 'heimdall';
@@ -24,11 +25,16 @@ function addressOf(pod: string): string {
   return `10.244.${String(hash >> 8)}.${String(hash & 255)}`;
 }
 
-function applied(overlay: Overlay, ...options: readonly string[]): { isOk: boolean; text: string } {
-  return plane.kubectl(
-    ['apply', '--server-side', '--force-conflicts', '--validate=strict', ...options, '-f', '-'],
-    renderOverlay(overlay),
-  );
+function applied(text: string, ...options: readonly string[]): { isOk: boolean; text: string } {
+  const argv = ['apply', '--server-side', '--force-conflicts', '--validate=strict', ...options];
+  return plane.kubectl([...argv, '-f', '-'], text);
+}
+
+/** An overlay with components in it. */
+function renderedWith(overlay: Overlay, components: readonly string[]): string {
+  return renderWith(overlay, components)
+    .map((one) => JSON.stringify(one))
+    .join('\n---\n');
 }
 
 function available(): number {
@@ -47,8 +53,16 @@ async function checkAcceptance(): Promise<void> {
   plane.must(['create', 'namespace', namespace]);
   for (const overlay of overlays) {
     if (overlay === 'operator' && hazelcastCrds().length === 0) continue;
-    const { isOk, text } = applied(overlay, '--dry-run=server');
+    const { isOk, text } = applied(renderOverlay(overlay), '--dry-run=server');
     checks.that(`k8s/${overlay}`, isOk, isOk ? `${String(text.split('\n').length)} objects` : text);
+  }
+  const components = [
+    ...['discovery-dns', 'in-front', 'fixed-address', 'queries-hpa', 'management-center'],
+    ...['encrypted', 'http-tls'],
+  ];
+  for (const overlay of ['sidecar', 'grid'] as const) {
+    const { isOk, text } = applied(renderedWith(overlay, components), '--dry-run=server');
+    checks.that(`k8s/${overlay} with every component`, isOk, isOk ? '' : text);
   }
   const breaks: readonly (readonly [Overlay, string, string])[] = [
     ['standalone', 'minReadySeconds:', 'minReadySecond:'],
@@ -238,11 +252,10 @@ const podMetrics = {
   },
 };
 
-/** Says that every resolver takes so much CPU. */
-function load(cpu: string): void {
-  const pods = plane
-    .list('pods', namespace)
-    .filter(({ metadata }) => !isMember(metadata.name) && metadata.name.startsWith('heimdall-'));
+/** Says that the resolvers share so much CPU, in thousandths. */
+function load(total: number): void {
+  const pods = resolvers();
+  const cpu = `${String(Math.floor(total / pods.length))}m`;
   const items = pods.map(({ metadata }) => ({
     apiVersion: 'metrics.k8s.io/v1beta1',
     kind: 'PodMetrics',
@@ -255,19 +268,38 @@ function load(cpu: string): void {
 }
 
 async function checkScaling(): Promise<void> {
-  checks.title('Scaling by CPU');
+  checks.title('Scaling by CPU, and by queries per second');
   plane.must(['apply', '-f', '-'], JSON.stringify(podMetrics));
   plane.must(['wait', '--for=condition=Established', 'crd/pods.metrics.k8s.io', '--timeout=30s']);
-  // Of 250m requested, 200 % are 500m: twice as much calls for twice as many.
+  // Of 250m requested, 200 % are 500m: for three seconds a second it takes six.
+  const cpu = 3_000;
   const grown = await comesTrue(() => {
-    load('1000m');
-    return available() >= 6;
+    load(cpu);
+    return available() === 6;
   }, 120_000);
   checks.that(
     'twice the CPU that is aimed at makes six of three',
     grown,
     `${String(available())} available`,
   );
+  const queries = new QueriesMetric(plane, () => resolvers().map(({ metadata }) => metadata.name));
+  await queries.start();
+  try {
+    queries.total = 180_000; // at 20,000 for each
+    const { isOk, text } = applied(renderedWith('grid', ['queries-hpa']));
+    checks.that('components/queries-hpa is applied', isOk, isOk ? '' : text);
+    const more = await comesTrue(() => {
+      load(cpu);
+      return available() === 9;
+    }, 120_000);
+    checks.that(
+      'half as many queries again as are aimed at make nine of six',
+      more,
+      `${String(available())} available`,
+    );
+  } finally {
+    queries.stop();
+  }
 }
 
 async function run(): Promise<void> {
@@ -280,7 +312,7 @@ async function run(): Promise<void> {
   try {
     await kubelet.start(3);
     await checkAcceptance();
-    const { isOk, text } = applied('grid');
+    const { isOk, text } = applied(renderOverlay('grid'));
     checks.that('k8s/grid is applied', isOk, isOk ? '' : text);
     checkRights();
     await checkDiscovery();

@@ -2,6 +2,7 @@
 import { Checks } from '../kubernetes/checks.ts';
 import { ControlPlane } from '../kubernetes/control-plane.ts';
 import { Clients } from './clients.ts';
+import { checkNodeLocal } from './node-local-checks.ts';
 import { OverlayChecks } from './overlay-checks.ts';
 import { RealNode } from './real-node.ts';
 import { checkRights } from './rights-checks.ts';
@@ -26,7 +27,8 @@ async function run(): Promise<void> {
     `kubelet ${String(kubeletVersion)}, ${String(containerRuntimeVersion)}, ${seconds} s`,
   );
   const clients = new Clients(plane);
-  const wanted = process.env['HEIMDALL_OVERLAYS'] ?? 'sidecar,grid';
+  const wanted = process.env['HEIMDALL_OVERLAYS'] ?? 'node-local,sidecar,grid';
+  if (wanted.includes('node-local')) await checkNodeLocal({ plane, checks, clients, folder });
   for (const overlay of ['sidecar', 'grid'] as const) {
     if (!wanted.includes(overlay)) continue;
     const applied = new OverlayChecks({ overlay, plane, checks, clients, folder });

@@ -25,6 +25,23 @@ const { writeFileSync } = require('node:fs');
 })().catch((error) => writeFileSync('/dev/termination-log', String(error)));
 `;
 
+/** Finds names one after the other, as most programs do: through the search list of its pod. */
+const searchingProgram = `
+const { lookup } = require('node:dns/promises');
+const { writeFileSync } = require('node:fs');
+(async () => {
+  const told = [];
+  for (const name of process.env.NAMES.split(',')) told.push((await lookup(name)).address);
+  writeFileSync('/dev/termination-log', told.join(' '));
+})().catch((error) => writeFileSync('/dev/termination-log', String(error)));
+`;
+
+/** What a kubelet writes into the resolv.conf of a pod. */
+const searchList = {
+  searches: [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'],
+  options: [{ name: 'ndots', value: '5' }],
+};
+
 /** Pods whose nameserver is a Service, and which end when they have resolved a few names. */
 export class Clients {
   readonly #plane: ControlPlane;
@@ -36,9 +53,27 @@ export class Clients {
   }
 
   /** What each of so many pods was told by the server. */
-  async ask(server: string, count: number): Promise<readonly string[]> {
+  ask(server: string, count: number): Promise<readonly string[]> {
+    const env = [{ name: 'SERVER', value: server }];
+    return this.#run(count, { nameservers: [server] }, env, program);
+  }
+
+  /** The addresses that a pod with a search list finds for names. */
+  async search(server: string, names: readonly string[]): Promise<readonly string[]> {
+    const env = [{ name: 'NAMES', value: names.join(',') }];
+    const dnsConfig = { nameservers: [server], ...searchList };
+    const [told = ''] = await this.#run(1, dnsConfig, env, searchingProgram);
+    return told.split(' ');
+  }
+
+  async #run(
+    count: number,
+    dnsConfig: unknown,
+    env: readonly unknown[],
+    script: string,
+  ): Promise<readonly string[]> {
     const names = Array.from({ length: count }, () => `client-${String((this.#made += 1))}`);
-    const items = names.map((name) => pod(name, server));
+    const items = names.map((name) => pod(name, dnsConfig, env, script));
     this.#plane.must(
       ['apply', '-f', '-'],
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
@@ -59,7 +94,7 @@ function messageOf(ended: Manifest): string {
   return typeof message === 'string' ? message : 'nothing';
 }
 
-function pod(name: string, server: string): unknown {
+function pod(name: string, dnsConfig: unknown, env: readonly unknown[], script: string): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -68,14 +103,14 @@ function pod(name: string, server: string): unknown {
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
       dnsPolicy: 'None',
-      dnsConfig: { nameservers: [server] },
+      dnsConfig,
       containers: [
         {
           name: 'client',
           image: 'heimdall:0.1.0',
           imagePullPolicy: 'Never',
-          command: ['node', '-e', program],
-          env: [{ name: 'SERVER', value: server }],
+          command: ['node', '-e', script],
+          env,
           // The message of its end is a file that the kubelet makes for root.
           securityContext: { runAsUser: 0 },
         },

@@ -10,6 +10,8 @@ import { installed } from '../support/processes.ts';
 /** The upstreams that the manifests name; here they are addresses of this node. */
 const upstreams = ['9.9.9.9', '149.112.112.112'];
 const podRange = '10.98.78.0/24';
+/** The Service of the cluster's DNS, as the manifests have it (k8s/components/in-front). */
+const dnsAddress = '10.96.0.10';
 const nodeName = 'node-1';
 /** What containerd starts first in each pod. */
 export const pauseImage = 'registry.k8s.io/pause:3.10';
@@ -37,6 +39,7 @@ export class RealNode {
     await this.#startContainerd(archives);
     this.#startKubelet();
     this.#startProxy();
+    this.#serveCoredns();
     await this.#daemons.until('node that is ready', () => {
       const [node] = this.#plane.list('nodes', 'default');
       return isTrue('Ready', node);
@@ -79,6 +82,29 @@ export class RealNode {
 `,
     );
     this.#daemons.start(join(corednsPrograms(), 'coredns'), ['-conf', file]);
+  }
+
+  /** CoreDNS runs beside the pods, not in one: its Service is told where. */
+  #serveCoredns(): void {
+    const metadata = { name: 'kube-dns', namespace: 'kube-system' };
+    const ports = ['UDP', 'TCP'].map((protocol) => ({
+      name: protocol.toLowerCase(),
+      port: 53,
+      protocol,
+    }));
+    const items = [
+      { apiVersion: 'v1', kind: 'Service', metadata, spec: { clusterIP: dnsAddress, ports } },
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { ...metadata, labels: { 'kubernetes.io/service-name': metadata.name } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: [this.#plane.host], conditions: { ready: true } }],
+        ports,
+      },
+    ];
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    this.#plane.must(['apply', '-f', '-'], list);
   }
 
   async #startContainerd(archives: readonly string[]): Promise<void> {
