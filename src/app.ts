@@ -4,6 +4,7 @@ import { chooseUdpTransport } from './assembly/udp-transport.ts';
 import { thisMachine } from './assembly/upstream-options.ts';
 import { SystemClock } from './base/clock.ts';
 import { describeError } from './base/errors.ts';
+import { OwnMemory } from './base/process-memory.ts';
 import { SystemRandom } from './base/random.ts';
 import { readVersion } from './base/version.ts';
 import { loadConfig } from './config/load.ts';
@@ -40,10 +41,11 @@ export async function serve(source: ConfigSource): Promise<number> {
   const udp = await chooseUdpTransport(loaded.config, clock);
   const build = { version: readVersion(), node: process.version, udpTransport: udp.name };
   const random = new SystemRandom();
+  const memory = new OwnMemory();
   const surroundings = thisMachine;
   const connectGrid = await gridDriver(loaded.config);
   const replica = new Replica(source, loaded, {
-    ...{ clock, random, log, surroundings, build, udp, workerFile, connectGrid, inherited },
+    ...{ clock, random, memory, log, surroundings, build, udp, workerFile, connectGrid, inherited },
   });
   const stopping = stopSignal(log);
   await replica.start();

@@ -2,6 +2,7 @@ import { chooseUdpTransport } from './assembly/udp-transport.ts';
 import { Worker } from './assembly/worker.ts';
 import { repeat, SystemClock } from './base/clock.ts';
 import { describeError } from './base/errors.ts';
+import { OwnMemory } from './base/process-memory.ts';
 import { SystemRandom } from './base/random.ts';
 import { PrimaryChannel } from './pod/primary-channel.ts';
 import { figuresIntervalMs } from './pod/worker-process.ts';
@@ -34,7 +35,8 @@ async function work(): Promise<number> {
   const random = new SystemRandom();
   const log = new WinstonLog({ ...config.log, level: logLevel }, { clock, stream: process.stderr });
   const udp = await chooseUdpTransport(config, clock);
-  const worker = new Worker(setup, channel, { clock, random, log, udp });
+  const memory = new OwnMemory();
+  const worker = new Worker(setup, channel, { clock, random, log, udp, memory });
   process.on('uncaughtException', (error) => {
     log.error('a defect was caught: the process goes on', { error: describeError(error) });
   });

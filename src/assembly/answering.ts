@@ -7,6 +7,7 @@ import { AnswerCache } from '../cache/answer-cache.ts';
 import { AnswerStore } from '../cache/answer-store.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import { FailureCache } from '../cache/failure-cache.ts';
+import type { MemoryCeiling } from '../cache/memory-ceiling.ts';
 import { KeepStage } from '../cache/keep-stage.ts';
 import { Dns64Stage } from '../local/dns64-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
@@ -38,6 +39,8 @@ import { QueryLog } from '../telemetry/query-log.ts';
 import { FilterLoading, optionsOf } from './filter-loading.ts';
 import { LocalLoading } from './local-loading.ts';
 import { dns64Options, localOptions } from './local-options.ts';
+import { memoryCeiling } from './memory-room.ts';
+import type { MemoryRoom } from './memory-room.ts';
 import { TappedResponder } from './message-taps.ts';
 import { screenOptions } from './screen-options.ts';
 
@@ -48,6 +51,8 @@ export interface AnsweringDependencies {
   readonly probes: LoopProbes;
   /** What this process may keep: all of `cache.maxBytes`, or its part of it. */
   readonly cacheBytes: number;
+  /** The memory of this process above which the cache gives way; undefined where it never does. */
+  readonly memoryRoom?: MemoryRoom | undefined;
   /** Sees the messages of clients, where `dnstap.clients` says so. */
   readonly dnstap?: Dnstap | undefined;
 }
@@ -68,6 +73,8 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly cookies: ServerCookies;
   readonly connections: ConnectionQuota;
   readonly cache: AnswerCache;
+  /** Undefined where the cache keeps its size; to be started and stopped by whoever runs the process. */
+  readonly ceiling: MemoryCeiling | undefined;
   readonly filter: FilterLoading;
   readonly pauses: FilterPauses;
   readonly localNames: LocalLoading;
@@ -92,10 +99,9 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.clientGuard = new ClientGuard(config.clients, seedFrom(random));
     this.cookies = new ServerCookies(clock);
     this.connections = new ConnectionQuota(config.clients.rateLimit);
-    this.cache = new AnswerCache(
-      new AnswerStore(cacheBytes, seedFrom(random)),
-      config.cache.prefetch,
-    );
+    const store = new AnswerStore(cacheBytes, seedFrom(random));
+    this.cache = new AnswerCache(store, config.cache.prefetch);
+    this.ceiling = memoryCeiling(store, dependencies);
     this.#failures = new FailureCache(config.cache);
     this.#recall = new RecallStage(this.cache, this.#failures, clock, recallPolicy(config));
     this.#search = new SearchStage(this.cache, clock, searchSuffixes(config));
@@ -231,6 +237,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       ...recall,
       ...this.#prefetcher.figures(),
       hits: recall.hits + this.hotPath.hits,
+      ceilingBytes: this.ceiling?.bytesMax ?? 0,
       failureEntries: this.#failures.size,
       searchCuts: this.#search.cuts,
     };

@@ -1,5 +1,6 @@
 import { formatAddress } from '../base/address.ts';
 import type { SocketAddress } from '../base/address.ts';
+import type { ProcessMemory } from '../base/process-memory.ts';
 import type { Flush } from '../cache/bulletins.ts';
 import { redact } from '../config/changes.ts';
 import type { Config } from '../config/schema.ts';
@@ -20,6 +21,7 @@ import type { Sources } from '../telemetry/sample.ts';
 import { WorkerTotals } from '../telemetry/worker-totals.ts';
 import type { WorkersFigures, WorkerStatus } from '../telemetry/workers-figures.ts';
 import type { Frontline, FrontlineParts } from './frontline.ts';
+import { processBytesMax, shareOf } from './memory-room.ts';
 import { findAddresses, withAddresses } from './shared-addresses.ts';
 import type { SharedAddresses } from './shared-addresses.ts';
 
@@ -30,6 +32,7 @@ export interface PodParts extends Omit<FrontlineParts, 'udp'> {
   readonly log: Log & { readonly level: WorkerSetup['logLevel'] };
   readonly readiness: Readiness;
   readonly count: number;
+  readonly memory: ProcessMemory;
   /** What a worker is started from. */
   readonly workerFile: URL;
 }
@@ -167,15 +170,18 @@ export class PodWorkers implements Frontline {
   }
 
   #startWorker(number: number): WorkerProcess {
-    const { clock, resolver, log, count, workerFile } = this.#parts;
+    const { clock, resolver, log, count, workerFile, memory } = this.#parts;
     const config = this.#config;
+    const cacheBytes = cacheShares(this.#parts.config, count).worker;
+    const allBytes = processBytesMax(this.#parts.config, memory);
     return new WorkerProcess({
       workerFile,
       clock,
       setup: {
         config: withAddresses(redact(config), this.#addresses),
         addresses: this.#addresses.clear,
-        cacheBytes: cacheShares(this.#parts.config, count).worker,
+        cacheBytes,
+        memoryBytesMax: shareOf(allBytes, cacheBytes, this.#parts.config, count + 1),
         logLevel: log.level,
         pauses: resolver.pauses.list(),
         cookieSecrets: resolver.cookies.secrets,

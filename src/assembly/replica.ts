@@ -24,7 +24,7 @@ import { Readiness } from '../telemetry/readiness.ts';
 import { ResultCounter } from '../telemetry/result-counter.ts';
 import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { adminActions } from './admin.ts';
-import { chooseFrontline, ownCacheBytes, workerCount } from './choose-frontline.ts';
+import { chooseFrontline, ownCacheBytes, ownMemoryRoom, workerCount } from './choose-frontline.ts';
 import type { FrontlineDependencies } from './choose-frontline.ts';
 import { CookieSecrets } from './cookie-secrets.ts';
 import { gridOf, hottestMax, switchesOf, tidingsOf } from './coordination.ts';
@@ -89,7 +89,9 @@ export class Replica {
     this.#dnstap = dnstapOf(config, dependencies);
     this.#tracing = tracingOf(config, dependencies);
     const observed = { dnstap: this.#dnstap, tracing: this.#tracing };
-    const resolving = { ...dependencies, ...observed, coordination, cacheBytes };
+    const room = ownMemoryRoom(config, workers, dependencies);
+    const ofCache = { cacheBytes, memoryRoom: room };
+    const resolving = { ...dependencies, ...observed, ...ofCache, coordination };
     this.resolver = new Resolver(config, chosen.options, resolving);
     this.#hottest = new HottestNames(this.resolver.cache, clock, hottestMax);
     const parts = { ...dependencies, resolver: this.resolver, readiness: this.#readiness };
@@ -140,6 +142,7 @@ export class Replica {
       await this.#release();
       throw error;
     }
+    this.resolver.ceiling?.start();
     this.#snapshots.start(cache.snapshot.intervalMs);
     this.#watcher.start();
     await this.#warmUp();
@@ -184,6 +187,7 @@ export class Replica {
     this.#lists.stop();
     this.#cookies.stop();
     this.resolver.stopLists();
+    this.resolver.ceiling?.stop();
     this.resolver.upstreams.stop();
     await this.#frontline.close();
     await this.#grid?.coordination.stop();

@@ -3,6 +3,7 @@ import type { ClientGuard } from '../admit/client-guard.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { AnswerCache } from '../cache/answer-cache.ts';
+import type { MemoryCeiling } from '../cache/memory-ceiling.ts';
 import type { Bulletins, Flush } from '../cache/bulletins.ts';
 import { ConfirmStage } from '../cache/confirm-stage.ts';
 import type { SharedCache } from '../cache/shared-cache.ts';
@@ -35,6 +36,7 @@ import type { UpstreamOptions } from '../upstream/options.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import type { UpstreamDeps } from '../upstream/upstreams.ts';
 import { TappedTransport } from './message-taps.ts';
+import type { MemoryRoom } from './memory-room.ts';
 import { tracedStages, TracedTransport } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
 import { Answering } from './answering.ts';
@@ -56,6 +58,8 @@ export interface ResolverDependencies {
   readonly coordination: Coordination;
   /** In place of `cache.maxBytes`: the part of it that is left to this process. */
   readonly cacheBytes?: number;
+  /** See {@link AnsweringDependencies.memoryRoom}. */
+  readonly memoryRoom?: MemoryRoom | undefined;
   /** Sees the messages that go by. */
   readonly dnstap?: Dnstap | undefined;
   /** Takes the time of what goes on. */
@@ -153,6 +157,10 @@ export class Resolver {
 
   get cache(): AnswerCache {
     return this.#answering.cache;
+  }
+
+  get ceiling(): MemoryCeiling | undefined {
+    return this.#answering.ceiling;
   }
 
   get filter(): FilterLoading {

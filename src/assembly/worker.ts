@@ -1,5 +1,6 @@
 import { sleep } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ProcessMemory } from '../base/process-memory.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/schema.ts';
 import { queriesUnderWayMax } from '../listen/waiting-queries.ts';
@@ -25,6 +26,7 @@ import type { WinstonLog } from '../telemetry/winston-log.ts';
 import { Answering } from './answering.ts';
 import { dnstapOf } from './dnstap-options.ts';
 import { Listeners } from './listeners.ts';
+import { memoryRoom } from './memory-room.ts';
 import { tracedStages, tracingOf } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
 import type { UdpTransport } from './udp-transport.ts';
@@ -39,6 +41,7 @@ export interface WorkerDependencies {
   readonly random: Random;
   readonly log: WinstonLog;
   readonly udp: UdpTransport;
+  readonly memory: ProcessMemory;
 }
 
 /** A worker process: sockets of clients, a small L1, and the primary for all else. */
@@ -55,7 +58,7 @@ export class Worker {
   #listeners: Listeners | undefined;
 
   constructor(setup: WorkerSetup, channel: PrimaryChannel, dependencies: WorkerDependencies) {
-    const { config, cacheBytes } = setup;
+    const { config, cacheBytes, memoryBytesMax } = setup;
     this.#setup = setup;
     this.#dependencies = dependencies;
     this.#config = config;
@@ -63,7 +66,8 @@ export class Worker {
     const probes = { noteIfProbe: () => false }; // the primary knows them, and sees those queries
     this.#dnstap = dnstapOf(config, dependencies, `.${String(process.pid)}`);
     this.#tracing = tracingOf(config, dependencies);
-    const parts = { ...dependencies, cacheBytes, probes, dnstap: this.#dnstap };
+    const room = memoryRoom(memoryBytesMax, dependencies);
+    const parts = { ...dependencies, cacheBytes, probes, dnstap: this.#dnstap, memoryRoom: room };
     const askPrimary = this.#askPrimary;
     this.#answering = new Answering(config, parts, (upper) =>
       buildWorkerPipeline(tracedStages({ ...upper, askPrimary }, this.#tracing)),
@@ -79,6 +83,7 @@ export class Worker {
     const { clock, udp, log } = this.#dependencies;
     const dependencies = { ...this.#answering.forListeners, clock, log };
     const { config, addresses } = this.#setup;
+    this.#answering.ceiling?.start();
     await this.#answering.startLists();
     this.#dnstap?.start();
     this.#listeners = await Listeners.open(config, udp, dependencies, {
@@ -158,6 +163,7 @@ export class Worker {
     await this.#emptySockets();
     await this.#listeners?.close();
     this.#answering.stopLists();
+    this.#answering.ceiling?.stop();
     await this.#dnstap?.stop();
     await this.#tracing?.exporter.stop();
   }

@@ -14,13 +14,20 @@ import type { StoredEntry } from './stored-entry.ts';
 export interface StoreFigures {
   readonly entries: number;
   readonly sizeBytes: number;
+  /** What it may take now; less than `sizeBytesMax` while memory is short. */
   readonly limitBytes: number;
+  readonly sizeBytesMax: number;
   readonly insertions: number;
   readonly evictionsSmall: number;
   readonly evictionsMain: number;
   readonly promotions: number;
+  /** Evictions because memory was short; they count among the others as well. */
+  readonly shed: number;
   readonly refused: number;
 }
+
+/** Gives the whole pages among the octets from `start` to `end` back: nothing stands there. */
+export type ReturnMemory = (memory: ArrayBuffer, start: number, end: number) => void;
 
 /** What a replaced entry leaves to its successor. */
 interface Heritage {
@@ -49,12 +56,31 @@ export class AnswerStore {
       entries: this.#queues.entryCount,
       sizeBytes: this.#queues.usedBytes,
       limitBytes: this.#queues.limitBytes,
+      sizeBytesMax: this.#queues.sizeBytesMax,
       insertions: this.#insertions,
       evictionsSmall: this.#queues.evictionsSmall,
       evictionsMain: this.#queues.evictionsMain,
       promotions: this.#queues.promotions,
+      shed: this.#queues.shed,
       refused: this.#refused,
     };
+  }
+
+  /** Octets that entries take at most. */
+  get entryBytesMax(): number {
+    return this.#queues.entryBytesMax;
+  }
+
+  /** See {@link EntryQueues.setShare}. */
+  setShare(share: number): void {
+    this.#queues.setShare(share);
+  }
+
+  /** Evicts some of what is beyond the share. @returns whether there is more to do */
+  shedSome(returnMemory: ReturnMemory): boolean {
+    const free = this.#queues.shedSome();
+    for (const { start, end } of free ?? []) returnMemory(this.#arena.memory, start, end);
+    return free !== undefined;
   }
 
   /** The entry of a key, or -1. It holds until the store next changes. */

@@ -5,6 +5,7 @@ import * as layout from './entry-layout.ts';
  * as numbers. Pages that were never written cost no memory. An entry is known by its offset.
  */
 export class Arena {
+  readonly memory: ArrayBuffer;
   readonly bytes: Buffer;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
@@ -13,6 +14,7 @@ export class Arena {
 
   constructor(size: number) {
     const memory = new ArrayBuffer(layout.aligned(size));
+    this.memory = memory;
     this.bytes = Buffer.from(memory);
     this.#bytes = this.bytes;
     this.#words = new Uint32Array(memory);

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { Arena } from './arena.ts';
 import { EntryRing } from './entry-ring.ts';
+import type { Stretch } from './entry-ring.ts';
 import * as layout from './entry-layout.ts';
 import { GhostSet } from './ghost-set.ts';
 import { HashIndex } from './hash-index.ts';
@@ -14,6 +15,12 @@ const promotionUses = 2;
  * popular entries only could move the whole arena; with it the pause stays in microseconds.
  */
 const reinsertionsMax = 32;
+/** Octets of entries that go in one step of giving memory back: a tenth of a millisecond. */
+const shedStepBytes = 128 * 1024;
+/** Entries given a second round in such a step at most; what is popular is not to go with the rest. */
+const shedReinsertionsMax = 512;
+/** Octets given back to the system in one step at most: a tenth of a millisecond, too. */
+const returnStepBytes = 1024 * 1024;
 /** An entry larger than this share of its queue is not worth what it would drive out. */
 const entryShareMax = 0.25;
 /** Octets of memory per index slot at most; less than the smallest usual entry takes. */
@@ -26,15 +33,19 @@ const bytesPerSlot = 96;
  */
 export class EntryQueues {
   readonly arena: Arena;
-  readonly limitBytes: number;
+  /** What all of it takes at most, the index included. */
+  readonly sizeBytesMax: number;
   readonly #small: EntryRing;
   readonly #main: EntryRing;
+  readonly #rings: readonly EntryRing[];
   readonly #index: HashIndex;
   readonly #ghosts: GhostSet;
   #moving = Buffer.alloc(0);
   evictionsSmall = 0;
   evictionsMain = 0;
   promotions = 0;
+  /** Evictions for the memory of the process; they count among the others as well. */
+  shed = 0;
 
   constructor(limitBytes: number) {
     const slots = 2 ** Math.ceil(Math.log2(limitBytes / bytesPerSlot));
@@ -42,10 +53,11 @@ export class EntryQueues {
     assert(arenaBytes > 0, 'the cache has room for entries');
     const smallBytes = layout.aligned(Math.floor(arenaBytes * smallShare));
     const mainBytes = layout.aligned(arenaBytes - smallBytes - layout.alignmentBytes);
-    this.limitBytes = limitBytes;
+    this.sizeBytesMax = limitBytes;
     this.arena = new Arena(smallBytes + mainBytes);
     this.#small = new EntryRing(this.arena, 0, smallBytes);
     this.#main = new EntryRing(this.arena, smallBytes, mainBytes);
+    this.#rings = [this.#main, this.#small];
     this.#index = new HashIndex(slots);
     this.#ghosts = new GhostSet(slots / 2);
   }
@@ -56,6 +68,41 @@ export class EntryQueues {
 
   get usedBytes(): number {
     return this.#small.usedBytes + this.#main.usedBytes;
+  }
+
+  /** What all of it may take while the share for entries is what it is. */
+  get limitBytes(): number {
+    const withheld = this.entryBytesMax - this.#small.targetBytes - this.#main.targetBytes;
+    return this.sizeBytesMax - withheld;
+  }
+
+  /** What entries alone take at most. */
+  get entryBytesMax(): number {
+    return this.arena.memory.byteLength;
+  }
+
+  /**
+   * Leaves a part of its memory to entries, between 0 and 1. A larger part than before may be used at
+   * once; a smaller one is come down to by {@link shedSome}.
+   */
+  setShare(share: number): void {
+    for (const ring of this.#rings) ring.targetBytes = ring.capacityBytes * share;
+  }
+
+  /**
+   * Evicts some of what is beyond the share, and says what memory is free of it.
+   * @returns undefined when nothing is left to do
+   */
+  shedSome(): readonly Stretch[] | undefined {
+    const before = this.evictionsSmall + this.evictionsMain;
+    for (const ring of this.#rings) {
+      ring.lower((shedStepBytes * ring.capacityBytes) / this.entryBytesMax);
+      this.#makeRoom(ring, 0, shedReinsertionsMax);
+    }
+    this.shed += this.evictionsSmall + this.evictionsMain - before;
+    const free = this.#rings.flatMap((ring) => ring.takeFree(returnStepBytes));
+    const isDone = this.#rings.every((ring) => ring.limitBytes === ring.targetBytes);
+    return isDone && free.length === 0 ? undefined : free;
   }
 
   /** The entry of a key with this hash, or -1. */
@@ -82,9 +129,9 @@ export class EntryQueues {
   allocate(hash: number, size: number, popular: boolean): number {
     this.#makeRoomInIndex();
     const proven = this.#ghosts.take(hash) || popular;
-    const fitsSmall = size <= this.#small.capacityBytes * entryShareMax;
+    const fitsSmall = size <= this.#small.limitBytes * entryShareMax;
     const ring = proven || !fitsSmall ? this.#main : this.#small;
-    if (size > ring.capacityBytes * entryShareMax || !this.#makeRoom(ring, size)) return -1;
+    if (size > ring.limitBytes * entryShareMax || !this.#makeRoom(ring, size)) return -1;
     const entry = ring.append(size);
     this.arena.setHash(entry, hash);
     const indexed = this.#index.insert(hash, this.#refOf(entry));
@@ -105,7 +152,7 @@ export class EntryQueues {
    * change between two slices: an entry that was moved may come twice.
    */
   *slices(entriesMax: number): Generator<number[]> {
-    for (const ring of [this.#main, this.#small]) {
+    for (const ring of this.#rings) {
       let position = ring.oldestPosition;
       while (position >= 0) {
         const { entries, next } = ring.slice(position, entriesMax);
@@ -130,13 +177,13 @@ export class EntryQueues {
     return (this.arena.flags(entry) & layout.flagDead) === 0;
   }
 
-  #makeRoom(ring: EntryRing, size: number): boolean {
+  #makeRoom(ring: EntryRing, size: number, roundsMax = reinsertionsMax): boolean {
     let reinsertions = 0;
     while (!ring.hasRoom(size)) {
       const entry = ring.oldest();
       if (entry < 0) return false;
       if (ring === this.#small) this.#evictSmall(entry);
-      else if (this.#evictMain(entry, reinsertions < reinsertionsMax)) reinsertions++;
+      else if (this.#evictMain(entry, reinsertions < roundsMax)) reinsertions++;
     }
     return true;
   }
@@ -200,7 +247,7 @@ export class EntryQueues {
     bytes.copy(this.#moving, 0, entry, entry + size);
     const slot = this.#index.slotOf(this.arena.hash(entry), this.#refOf(entry));
     this.#main.removeOldest();
-    if (!this.#main.hasRoom(size)) {
+    if (!this.#main.hasMemory(size)) {
       this.#index.remove(slot);
       this.evictionsMain++;
       return false;

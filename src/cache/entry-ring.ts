@@ -1,5 +1,17 @@
 import type { Arena } from './arena.ts';
-import { flagPadding, headerBytes } from './entry-layout.ts';
+import { aligned, flagPadding, headerBytes } from './entry-layout.ts';
+
+/**
+ * What is given back begins so much earlier than what has become free since, so that a page that two
+ * stretches share goes with the second: the largest page that Linux has on arm64.
+ */
+const pageBytesMax = 64 * 1024;
+
+/** Octets of an arena from `start` to `end` in which nothing stands. */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Some entries of a ring, and the position to go on from; -1 behind the last one. */
 export interface RingSlice {
@@ -19,11 +31,41 @@ export class EntryRing {
   /** Octets ever appended and ever removed: head and tail are these modulo the capacity. */
   #appended = 0;
   #removed = 0;
+  /** What its entries may take, and what they shall take in the end. */
+  #limitBytes: number;
+  #targetBytes: number;
+  /** The position up to which what had become free was given back. */
+  #returned = 0;
 
   constructor(arena: Arena, start: number, capacityBytes: number) {
     this.#arena = arena;
     this.#start = start;
     this.capacityBytes = capacityBytes;
+    this.#limitBytes = capacityBytes;
+    this.#targetBytes = capacityBytes;
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  /** What the limit shall be: a higher one holds at once, to a lower one it comes by {@link lower}. */
+  get targetBytes(): number {
+    return this.#targetBytes;
+  }
+
+  set targetBytes(bytes: number) {
+    this.#targetBytes = Math.min(aligned(bytes), this.capacityBytes);
+    this.#limitBytes = Math.max(this.#limitBytes, this.#targetBytes);
+  }
+
+  /**
+   * Lowers the limit towards its target, to `stepBytes` below what is used at most: so many octets
+   * of entries have to go then, and no more.
+   */
+  lower(stepBytes: number): void {
+    const lowered = Math.min(this.#limitBytes, this.usedBytes - stepBytes);
+    this.#limitBytes = Math.max(this.#targetBytes, lowered);
   }
 
   get usedBytes(): number {
@@ -32,6 +74,11 @@ export class EntryRing {
 
   /** Whether an entry of this size could be appended now, its padding included. */
   hasRoom(size: number): boolean {
+    return this.usedBytes + this.#paddingFor(size) + size <= this.#limitBytes;
+  }
+
+  /** Whether there is memory for it at least, beyond the limit perhaps. */
+  hasMemory(size: number): boolean {
     return this.usedBytes + this.#paddingFor(size) + size <= this.capacityBytes;
   }
 
@@ -69,6 +116,23 @@ export class EntryRing {
     this.#removed = this.#appended;
   }
 
+  /**
+   * What has become free since it was asked last, `bytesMax` octets of it at most, in two parts where
+   * it goes round the end.
+   */
+  takeFree(bytesMax: number): readonly Stretch[] {
+    const oldestFree = Math.max(0, this.#appended - this.capacityBytes);
+    const from = Math.max(this.#returned, oldestFree);
+    const to = Math.min(this.#removed, from + bytesMax);
+    if (to <= from) return [];
+    this.#returned = to;
+    const begin = Math.max(from - pageBytesMax, oldestFree);
+    const start = begin % this.capacityBytes;
+    const end = start + to - begin;
+    if (end <= this.capacityBytes) return [this.#stretch(start, end)];
+    return [this.#stretch(start, this.capacityBytes), this.#stretch(0, end - this.capacityBytes)];
+  }
+
   contains(entry: number): boolean {
     return entry >= this.#start && entry < this.#start + this.capacityBytes;
   }
@@ -91,6 +155,10 @@ export class EntryRing {
       at += this.#arena.size(entry);
     }
     return { entries, next: at < this.#appended ? at : -1 };
+  }
+
+  #stretch(start: number, end: number): Stretch {
+    return { start: this.#start + start, end: this.#start + end };
   }
 
   #paddingFor(size: number): number {

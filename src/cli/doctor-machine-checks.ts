@@ -12,7 +12,13 @@ const mebibyte = 1024 * 1024;
 
 /** Limits of the machine that this command runs on: in a pod, run it there. */
 export function machineChecks(facts: Facts): Finding[] {
-  return [...descriptors(facts), ...receiveBuffer(facts), ...conntrack(facts), ...memory(facts)];
+  return [
+    ...descriptors(facts),
+    ...receiveBuffer(facts),
+    ...conntrack(facts),
+    ...memory(facts),
+    ...ceiling(facts),
+  ];
 }
 
 function descriptors(facts: Facts): Finding[] {
@@ -56,6 +62,18 @@ function memory(facts: Facts): Finding[] {
   const text = `the limit is ${inMebibytes(limit)}, about ${inMebibytes(wanted)} are needed`;
   if (limit >= wanted) return [ok('memory', text)];
   return [warning('memory', text, 'raise the limit, or lower cache.maxBytes')];
+}
+
+function ceiling(facts: Facts): Finding[] {
+  const limit = totalIn(facts, 'heimdall_cache_limit_bytes');
+  const configured = totalIn(facts, 'heimdall_cache_configured_bytes');
+  if (limit >= configured) return [];
+  const resident = inMebibytes(totalIn(facts, 'process_resident_memory_bytes'));
+  const most = inMebibytes(totalIn(facts, 'heimdall_memory_ceiling_bytes'));
+  const cut = `the cache is cut to ${inMebibytes(limit)} of ${inMebibytes(configured)}`;
+  const text = `${cut}: ${resident} are in use, and the ceiling is ${most}`;
+  const advice = 'give the container more memory, or raise cache.processBytesMax';
+  return [warning('memory ceiling', text, advice)];
 }
 
 function inMebibytes(bytes: number): string {

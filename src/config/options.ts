@@ -124,6 +124,7 @@ const restartPrefixes = [
   'http.address',
   'http.tls',
   'cache.maxBytes',
+  'cache.processBytesMax',
   'clients.rateLimit.clientsMax',
   'cache.snapshot.path',
   'grid.',

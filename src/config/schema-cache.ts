@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseSuffix } from './addresses.ts';
-import { flag, integer, parsedText, share, size } from './values.ts';
+import { flag, integer, parsedText, share, size, sizeOr } from './values.ts';
 
 /** RFC 8767 section 4: a cap of seven days on TTLs. */
 const ttlMaxSeconds = 604_800;
@@ -53,6 +53,11 @@ export const cacheSchema = z.strictObject({
     max: 64 * 1024 ** 3,
     fallback: '64MiB',
   }),
+  processBytesMax: sizeOr(
+    ['auto', 'off'],
+    'Memory of all processes above which the cache gives way, down to an eighth; auto is 85 % of the limit of the container, if it has one.',
+    { min: 64 * 1024 ** 2, max: 1024 ** 4, fallback: 'auto' },
+  ),
   ttlMinSeconds: integer('Shorter TTLs are raised to this; a TTL of 0 is never cached.', {
     min: 0,
     max: 3600,

@@ -51,19 +51,36 @@ export function flag(description: string, fallback: boolean) {
   return z.boolean().default(fallback).meta({ description });
 }
 
+function bytesBetween({ min, max }: { readonly min: number; readonly max: number }) {
+  return z
+    .union([z.int().min(min).max(max), z.string().regex(sizePattern)])
+    .transform((value) => (typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN)))
+    .refine((value) => value >= min && value <= max);
+}
+
+function allowedBetween({ min, max }: Range<string>): string {
+  const ends = `${formatSize(min)} to ${formatSize(max)}`;
+  return `a size from ${ends}: a number of bytes, or text such as "64MiB"`;
+}
+
 /** A size in bytes: a whole number, or text with a binary unit. The configuration holds the number. */
 export function size(description: string, range: Range<string>) {
-  const least = formatSize(range.min);
-  const most = formatSize(range.max);
-  return z
-    .union([z.int().min(range.min).max(range.max), z.string().regex(sizePattern)])
-    .transform((value) => (typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN)))
-    .refine((value) => value >= range.min && value <= range.max)
+  return bytesBetween(range)
     .prefault(range.fallback)
-    .meta({
-      description,
-      'x-allowed': `a size from ${least} to ${most}: a number of bytes, or text such as "64MiB"`,
-    });
+    .meta({ description, 'x-allowed': allowedBetween(range) });
+}
+
+/** As {@link size}, or one of some words. */
+export function sizeOr<Word extends string>(
+  words: readonly [Word, ...Word[]],
+  description: string,
+  range: Range<Word>,
+) {
+  const quoted = words.map((word) => `"${word}", `).join('');
+  return z
+    .union([z.enum(words), bytesBetween(range)])
+    .prefault(range.fallback)
+    .meta({ description, 'x-allowed': `${quoted}or ${allowedBetween(range)}` });
 }
 
 /** Text that `parse` turns into its canonical form; what `parse` throws is the reason of refusal. */

@@ -15,6 +15,10 @@ export interface SystemCalls {
   receiveMany(descriptor: number, headersAddress: number, count: number, flags: number): number;
   sendMany(descriptor: number, headersAddress: number, count: number, flags: number): number;
   close(descriptor: number): number;
+  /** What lies in whole pages from `address` on is gone; they cost nothing until written again. */
+  forgetPages(address: number, length: number): number;
+  /** Octets of a page of memory. */
+  readonly pageBytes: number;
   /** The number of an interface by its name; 0 when there is none. */
   interfaceNumber(name: string): number;
   errorNumber(): number;
@@ -60,6 +64,9 @@ interface PollHandle {
   close(): void;
 }
 
+/** MADV_DONTNEED of madvise(2), the same on every Linux. */
+const adviceDontNeed = 4;
+
 /** Binds the calls once; the C library is that of the process, glibc or musl. */
 export function bindCalls(foreign: ForeignFunctions, numbers: CallNumbers): SystemCalls {
   const library = foreign.load(null);
@@ -67,6 +74,7 @@ export function bindCalls(foreign: ForeignFunctions, numbers: CallNumbers): Syst
   const setsockopt = library.func('int setsockopt(int, int, int, uintptr_t, unsigned int)');
   // Not by the names of the C library: musl's sendmmsg sends one by one, and its structures differ.
   const many = library.func('long syscall(long, int, uintptr_t, unsigned int, int, uintptr_t)');
+  const madvise = library.func('int madvise(uintptr_t, size_t, int)');
   const intBytes = 4;
   return {
     socket: (family, type) => socket(family, type, 0),
@@ -80,6 +88,8 @@ export function bindCalls(foreign: ForeignFunctions, numbers: CallNumbers): Syst
     sendMany: (descriptor, headersAddress, count, flags) =>
       many(numbers.sendMany, descriptor, headersAddress, count, flags, 0),
     close: library.func('int close(int)'),
+    forgetPages: (address, length) => madvise(address, length, adviceDontNeed),
+    pageBytes: library.func('int getpagesize()')(),
     interfaceNumber: library.func('unsigned int if_nametoindex(const char *)'),
     errorNumber: () => foreign.errno(),
     addressOf: (memory) => Number(foreign.address(memory)),

@@ -18,6 +18,8 @@ export interface WorkerSetup {
   readonly addresses: readonly SocketAddress[];
   /** Memory for its answers. */
   readonly cacheBytes: number;
+  /** Memory of the worker above which its cache gives way, if it shall. */
+  readonly memoryBytesMax?: number | undefined;
   readonly logLevel: LogChange['level'];
   /** Pauses of the filter that last. */
   readonly pauses: readonly FilterPause[];

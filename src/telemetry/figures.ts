@@ -13,7 +13,11 @@ export type Totals = Readonly<Record<string, number>>;
 export interface CacheFigures {
   readonly entries: number;
   readonly sizeBytes: number;
+  /** What it may take now; less than `sizeBytesMax` while the memory of the process is short. */
   readonly limitBytes: number;
+  readonly sizeBytesMax: number;
+  /** Memory of the process above which the cache gives way; 0 where it never does. */
+  readonly ceilingBytes: number;
   /** Fresh answers, those of the hot path included. */
   readonly hits: number;
   readonly misses: number;
@@ -30,6 +34,8 @@ export interface CacheFigures {
   readonly evictionsMain: number;
   /** Moves from the small queue to the main one. */
   readonly promotions: number;
+  /** Evictions because the memory of the process was short, among the others. */
+  readonly shed: number;
   readonly prefetches: number;
   readonly prefetchesFailed: number;
   readonly failureEntries: number;

@@ -168,7 +168,7 @@ function durationsByLayer({ durationBuckets, durationSums }: QueryCounters): Sam
 }
 
 type CacheSources = Omit<
-  SourcesOf<'heimdall_cache_'>,
+  SourcesOf<'heimdall_cache_' | 'heimdall_memory_'>,
   MetricName & `heimdall_cache_snapshot_${string}`
 >;
 
@@ -177,6 +177,9 @@ function cacheSources(cache: () => CacheFigures): CacheSources {
     heimdall_cache_entries: () => plain(cache().entries),
     heimdall_cache_size_bytes: () => plain(cache().sizeBytes),
     heimdall_cache_limit_bytes: () => plain(cache().limitBytes),
+    heimdall_cache_configured_bytes: () => plain(cache().sizeBytesMax),
+    heimdall_cache_shed_total: () => plain(cache().shed),
+    heimdall_memory_ceiling_bytes: () => optional(cache().ceilingBytes || undefined),
     heimdall_cache_lookups_total: () => lookupsByResult(cache()),
     heimdall_cache_insertions_total: () => plain(cache().insertions),
     heimdall_cache_refusals_total: () => plain(cache().refused),

@@ -130,7 +130,13 @@ export const metricTable = {
   ),
   heimdall_cache_entries: gauge('Answers in the cache.'),
   heimdall_cache_size_bytes: sized('Memory that the answers in the cache take.'),
-  heimdall_cache_limit_bytes: sized('Memory that the cache may take.'),
+  heimdall_cache_limit_bytes: sized(
+    'Memory that the cache may take now: less than configured while memory is short.',
+  ),
+  heimdall_cache_configured_bytes: sized('Memory that the cache may take while there is enough.'),
+  heimdall_cache_shed_total: counter(
+    'Answers given up because the process came to its memory ceiling.',
+  ),
   heimdall_cache_lookups_total: counter(
     'Looks into the cache: hit, nxdomain_cut (RFC 8020), failure (remembered, RFC 9520), miss.',
     'result',
@@ -186,6 +192,9 @@ export const metricTable = {
     'udp_transport',
   ),
   heimdall_ready: gauge('Whether the replica is ready, as /readyz says.'),
+  heimdall_memory_ceiling_bytes: sized(
+    'Memory of the processes above which the cache gives way (`cache.processBytesMax`).',
+  ),
   heimdall_dnstap_messages_total: counter(
     'Messages for dnstap: written, or dropped because nobody took them in time.',
     'result',

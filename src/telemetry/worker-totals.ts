@@ -49,7 +49,14 @@ function ruleOf(name: string): 'sum' | 'max' | 'workers' {
 
 /** Totals of a cache that stay when its process ends, and those that only count for clients. */
 const lookKeys = ['hits', 'misses', 'failureHits', 'nxdomainCuts'] as const;
-const momentKeys = ['entries', 'sizeBytes', 'limitBytes', 'failureEntries'] as const;
+const momentKeys = [
+  'entries',
+  'sizeBytes',
+  'limitBytes',
+  'sizeBytesMax',
+  'ceilingBytes',
+  'failureEntries',
+] as const;
 
 /** Adds up what the workers of a pod counted; what one counted that has ended stays. */
 export class WorkerTotals {

@@ -109,6 +109,17 @@ heimdall_queries_dropped_total{reason="no_buffers"} 3`;
     expect(machineChecks({ ...healthy, systemFile })).toEqual([]);
   });
 
+  test('a cache that gives way because memory is short', () => {
+    const page = (limit: number) => `heimdall_cache_configured_bytes 67108864
+heimdall_cache_limit_bytes ${String(limit)}
+heimdall_memory_ceiling_bytes 134217728
+process_resident_memory_bytes 150000000`;
+    expect(complaints(machineChecks(withMetrics(page(16_777_216))))).toEqual([
+      'warning memory ceiling',
+    ]);
+    expect(complaints(machineChecks(withMetrics(page(67_108_864))))).toEqual([]);
+  });
+
   test.each<[string, Fields, string[]]>([
     ['a grid that is gone', { state: 'lost' }, ['problem grid']],
     ['a cluster of one', { members: [{ version: '5.7.0' }] }, ['warning grid']],

@@ -30,6 +30,7 @@ export class AlteredCalls implements SystemCalls {
   #ready: Ready | undefined;
   #error: number | undefined;
   readonly #real = systemCalls();
+  readonly pageBytes = this.#real.pageBytes;
 
   socket = (family: number, type: number): number => this.#real.socket(family, type);
   bind = (descriptor: number, address: number, length: number): number =>
@@ -38,6 +39,8 @@ export class AlteredCalls implements SystemCalls {
     this.#real.connect(descriptor, address, length);
   ownName = (descriptor: number, address: number, lengthAddress: number): number =>
     this.#real.ownName(descriptor, address, lengthAddress);
+  forgetPages = (address: number, length: number): number =>
+    this.#real.forgetPages(address, length);
   interfaceNumber = (name: string): number => this.#real.interfaceNumber(name);
 
   setOption(descriptor: number, level: number, name: number, valueAddress: number): number {

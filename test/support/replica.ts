@@ -3,6 +3,8 @@ import { expect } from '@jest/globals';
 import type { SocketAddress } from '../../src/base/address.ts';
 import { formatAddress } from '../../src/base/address.ts';
 import { SystemClock } from '../../src/base/clock.ts';
+import { OwnMemory } from '../../src/base/process-memory.ts';
+import type { ProcessMemory } from '../../src/base/process-memory.ts';
 import { SystemRandom } from '../../src/base/random.ts';
 import { chooseUdpTransport } from '../../src/assembly/udp-transport.ts';
 import { Replica } from '../../src/assembly/replica.ts';
@@ -24,6 +26,8 @@ export interface ReplicaOptions {
   readonly file?: string;
   /** Time that stands still unless the test moves it; else that of the machine. */
   readonly clock?: VirtualClock;
+  /** What the process seems to take; else what it takes. */
+  readonly memory?: ProcessMemory;
 }
 
 /** A replica in this process: real sockets on free ports of loopback. */
@@ -127,6 +131,7 @@ export async function startReplica(options: ReplicaOptions = {}): Promise<TestRe
   const replica = new Replica(source, loaded, {
     clock,
     random: new SystemRandom(),
+    memory: options.memory ?? new OwnMemory(),
     log,
     surroundings: { resolvConf: () => '', interfaceAddresses: () => ['127.0.0.1', '::1'] },
     build: { version: '0.0.0-test', node: process.version, udpTransport: udp.name },

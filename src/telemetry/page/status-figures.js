@@ -71,3 +71,11 @@ export function size(bytes) {
     ? `${whole.format(bytes / 1024)} KiB`
     : `${whole.format(bytes / 1024 ** 2)} MiB`;
 }
+
+/** What L1 takes of what it may take; that is less than configured while memory is short. */
+export function memoryOfCache(metrics) {
+  const limit = sum(metrics, 'heimdall_cache_limit_bytes');
+  const isShort = limit < sum(metrics, 'heimdall_cache_configured_bytes');
+  const used = size(sum(metrics, 'heimdall_cache_size_bytes'));
+  return `${used} of ${size(limit)}${isShort ? ' (short)' : ''}`;
+}

@@ -1,6 +1,7 @@
 import {
   bucketsOf,
   duration,
+  memoryOfCache,
   parseMetrics,
   percent,
   quantile,
@@ -101,6 +102,7 @@ function drawTiles(metrics, rate) {
     ['from the grid', percent.format(share('l2'))],
     ['SERVFAIL', percent.format((codes.get('SERVFAIL') ?? 0) / (all || 1))],
     ['entries in L1', whole.format(sum(metrics, 'heimdall_cache_entries'))],
+    ['memory of L1', memoryOfCache(metrics)],
     ['memory', size(sum(metrics, 'process_resident_memory_bytes'))],
   ];
   byId('tiles').replaceChildren(
