@@ -12,6 +12,9 @@ import type { Next, Stage } from './query/stage.ts';
  *
  * On a hit that the hot path left alone (an option to look at, a stale entry), `cache` settles it.
  *
+ * Below `subnet` a question may be one on behalf of a subnet, which is part of its key, so that all
+ * that follows keeps it apart.
+ *
  * On a miss, `cache` passes the query on; `search` asks first for what search lists have in common; `flight` lets one of all equal queries go further, and
  * the others wait for its outcome; `keep` looks at L1 once more; `shared-cache` looks into L2 once;
  * `lease` finds out which replica asks; `forward` selects upstreams by health, asks, checks the
@@ -40,6 +43,8 @@ export interface UpperStages {
   readonly screen: Stage;
   /** Names on lists. */
   readonly filter: Stage;
+  /** On behalf of which subnet upstreams are asked. */
+  readonly subnet: Stage;
   /** IPv6 addresses for names that have none. */
   readonly dns64: Stage;
   /** L1: fresh, stale, or the memory of a failure. */
@@ -79,11 +84,9 @@ export interface WholePipeline extends Pipeline {
 }
 
 export function buildPipeline(stages: Stages): WholePipeline {
-  const { observe, admit, local, screen, filter, dns64, recall, search, flight, keep } = stages;
-  const { sharedCache, lease, confirm, forward } = stages;
+  const { flight, keep, sharedCache, lease, confirm, forward, admit, recall } = stages;
   const fetch = chainStages([flight, keep, sharedCache, lease, confirm], endOf(forward));
-  const down = [observe, admit, local, screen, filter, dns64, recall, search];
-  const resolve = chainStages(down, fetch);
+  const resolve = chainStages(downToSearch(stages), fetch);
   const ask = chainStages([admit, recall], fetch);
   return { resolve, fetch, ask };
 }
@@ -92,13 +95,14 @@ export function buildPipeline(stages: Stages): WholePipeline {
 export function buildWorkerPipeline(
   stages: UpperStages & { readonly askPrimary: Stage },
 ): Pipeline {
-  const { observe, admit, local, screen, filter, dns64, recall, search, flight, keep, askPrimary } =
-    stages;
+  const { flight, keep, askPrimary } = stages;
   const fetch = chainStages([flight, keep], endOf(askPrimary));
-  return {
-    resolve: chainStages([observe, admit, local, screen, filter, dns64, recall, search], fetch),
-    fetch,
-  };
+  return { resolve: chainStages(downToSearch(stages), fetch), fetch };
+}
+
+function downToSearch(stages: UpperStages): Stage[] {
+  const { observe, admit, local, screen, filter, subnet, dns64, recall, search } = stages;
+  return [observe, admit, local, screen, filter, subnet, dns64, recall, search];
 }
 
 function endOf(last: Stage): Next {

@@ -13,6 +13,7 @@ import { Dns64Stage } from '../local/dns64-stage.ts';
 import { Prefetcher } from '../cache/prefetcher.ts';
 import { RecallStage } from '../cache/recall-stage.ts';
 import { SearchStage } from '../cache/search-stage.ts';
+import { SubnetStage } from '../cache/subnet-stage.ts';
 import type { Config } from '../config/schema.ts';
 import type { AnswerKind } from '../dns/answer.ts';
 import { isAtOrBelow, parseName } from '../dns/name.ts';
@@ -89,6 +90,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
   readonly #search: SearchStage;
   readonly #local: LocalStage;
   readonly #screen: ScreenStage;
+  readonly #subnet: SubnetStage;
   readonly #dns64: Dns64Stage;
   readonly #prefetcher: Prefetcher;
 
@@ -108,11 +110,13 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.#local = new LocalStage(localOptions(config));
     this.pauses = new FilterPauses(clock);
     this.#screen = new ScreenStage(screenOptions(config));
+    this.#subnet = new SubnetStage(config.upstream.clientSubnet);
     this.#dns64 = new Dns64Stage(dns64Options(config));
     const filter = new FilterStage(optionsOf(config.filter), this.pauses);
     this.cache.setMarks({
       needsStages: (name, answer) =>
         this.#local.settles(name) ||
+        this.#subnet.needsStages(answer) ||
         [filter, this.#screen, this.#dns64].some((stage) => stage.needsStages(name, answer)),
     });
     this.localNames = new LocalLoading(config, {
@@ -140,6 +144,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       local: this.#local,
       screen: this.#screen,
       filter,
+      subnet: this.#subnet,
       dns64: this.#dns64,
       recall: this.#recall,
       search: this.#search,
@@ -172,6 +177,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.connections.setClients(config.clients.rateLimit);
     this.#screen.setOptions(screenOptions(config));
     this.#dns64.setOptions(dns64Options(config));
+    if (this.#subnet.setPolicy(config.upstream.clientSubnet)) void this.filter.remark(); // never rejects
     void this.filter.reconfigure(config.filter); // never rejects; the lists in use hold until then
     this.queryLog.configure(config.log.queries);
     this.cache.setPrefetch(config.cache.prefetch);
@@ -240,6 +246,9 @@ export class Answering<Joined extends Pipeline = Pipeline> {
       ceilingBytes: this.ceiling?.bytesMax ?? 0,
       failureEntries: this.#failures.size,
       searchCuts: this.#search.cuts,
+      subnetsForwarded: this.#subnet.counts.forwarded,
+      subnetsAdded: this.#subnet.counts.added,
+      subnetsForbidden: this.#subnet.counts.forbidden,
     };
   }
 

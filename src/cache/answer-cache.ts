@@ -2,7 +2,13 @@ import { putUint16, uint16At } from '../base/bytes.ts';
 import { isPlainNxdomain } from '../dns/answer.ts';
 import type { Answer } from '../dns/answer.ts';
 import { isAtOrBelow } from '../dns/name.ts';
-import { decodeKey, keyLengthMax, keySuffixLength, typeOfNxdomain } from '../dns/question.ts';
+import {
+  decodeKey,
+  keyLengthMax,
+  keySuffixLength,
+  keyWithoutSubnet,
+  typeOfNxdomain,
+} from '../dns/question.ts';
 import type { AnswerStore, StoreFigures } from './answer-store.ts';
 import { NoStageMarks } from './stage-marks.ts';
 import type { StageMarks } from './stage-marks.ts';
@@ -109,7 +115,7 @@ export class AnswerCache {
     const remainingMs = store.expiresAtMs(entry) - nowMs;
     const length = store.answerLength(entry);
     if (remainingMs <= 0 || length > bytesMax) return 0;
-    if (store.hasErrors(entry) || store.isForStages(entry)) return 0;
+    if (store.hasExtras(entry) || store.isForStages(entry)) return 0;
     this.#use(entry, nowMs);
     store.copyAnswer(entry, nowMs, out, outStart);
     this.lastAuthenticData = store.isAuthenticData(entry);
@@ -118,7 +124,7 @@ export class AnswerCache {
 
   /** What is known of a key, fresh or expired; counted as a use when `use` is set. */
   recall(key: Buffer, nowMs: number, use: boolean): Recollection | undefined {
-    const entry = this.#findEither(key, nowMs);
+    const entry = this.#findForSubnet(key, nowMs);
     if (entry < 0) return undefined;
     const expiredForMs = nowMs - this.#store.expiresAtMs(entry);
     if (use) this.#use(entry, nowMs);
@@ -133,8 +139,20 @@ export class AnswerCache {
     return this.keepExpired(key, answer, nowMs, ageSeconds);
   }
 
-  /** As {@link keep}, for an answer that may have expired: it serves as a stale one. */
+  /**
+   * As {@link keep}, for an answer that may have expired: it serves as a stale one. One that was asked
+   * for on behalf of a subnet and is for everybody is kept for everybody as well; but not one that
+   * was asked for on behalf of nobody, which has no scope to tell (RFC 7871 section 7.3.1).
+   */
   keepExpired(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
+    const isShared = answer.scopeBits === 0 && decodeKey(key).flags.clientSubnet?.sourceBits !== 0;
+    const shared = isShared ? keyWithoutSubnet(key) : undefined;
+    if (shared !== undefined) this.#keepUnder(shared, answer, nowMs, ageSeconds);
+    return this.#keepUnder(key, answer, nowMs, ageSeconds);
+  }
+
+  // oxlint-disable-next-line max-params -- as keepExpired
+  #keepUnder(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
     const forAllTypes = nxdomainKey(key);
     if (isPlainNxdomain(answer)) {
       this.#store.delete(key, key.length);
@@ -219,6 +237,16 @@ export class AnswerCache {
     const { key, answer } = this.#store.read(entry);
     const { name } = decodeKey(key).question;
     this.#store.setForStages(entry, this.#marks.needsStages(name, answer));
+  }
+
+  /** For a subnet: what is kept for it, or for everybody, whichever lives longer. */
+  #findForSubnet(key: Buffer, nowMs: number): number {
+    const own = this.#findEither(key, nowMs);
+    const shared = keyWithoutSubnet(key);
+    const forAll = shared === undefined ? -1 : this.#findEither(shared, nowMs);
+    const store = this.#store;
+    if (forAll < 0 || !store.isForEverybody(forAll)) return own;
+    return own >= 0 && store.expiresAtMs(own) >= store.expiresAtMs(forAll) ? own : forAll;
   }
 
   /** The answer of a key or the NXDOMAIN of its name: the fresh one, else the one fetched last. */

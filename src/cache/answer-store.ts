@@ -1,7 +1,7 @@
 import { byteAt } from '../base/bytes.ts';
 import type { Answer } from '../dns/answer.ts';
-import { encodeOptions, extendedErrorOption } from '../dns/edns.ts';
 import { ageTtls } from '../dns/message.ts';
+import { packExtras } from '../dns/packed-answer.ts';
 import type { Arena } from './arena.ts';
 import * as layout from './entry-layout.ts';
 import { EntryQueues } from './entry-queues.ts';
@@ -117,7 +117,8 @@ export class AnswerStore {
     return this.#arena.answerLength(entry);
   }
 
-  hasErrors(entry: number): boolean {
+  /** Whether there is more to say of it than its octets do: extended errors, or a scope. */
+  hasExtras(entry: number): boolean {
     return this.#arena.errorsLength(entry) > 0;
   }
 
@@ -129,6 +130,10 @@ export class AnswerStore {
   setForStages(entry: number, isForStages: boolean): void {
     const others = this.#arena.flags(entry) & ~layout.flagForStages;
     this.#arena.setFlags(entry, isForStages ? others | layout.flagForStages : others);
+  }
+
+  isForEverybody(entry: number): boolean {
+    return (this.#arena.flags(entry) & layout.flagForEverybody) !== 0;
   }
 
   isAuthenticData(entry: number): boolean {
@@ -181,9 +186,10 @@ export class AnswerStore {
    * @returns whether it was kept
    */
   put(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
-    const errors = encodeOptions(answer.extendedErrors.map(extendedErrorOption));
-    const { wire } = answer;
-    const contentBytes = key.length + wire.length + errors.length;
+    const { wire, extendedErrors } = answer;
+    const isForEverybody = answer.scopeBits === 0;
+    const extras = packExtras(isForEverybody ? { extendedErrors } : answer);
+    const contentBytes = key.length + wire.length + extras.length;
     const size = layout.aligned(layout.headerBytes + contentBytes);
     const previous = this.find(key, key.length);
     const heritage = this.#retire(previous);
@@ -198,11 +204,12 @@ export class AnswerStore {
     this.#arena.setExpiresAtMs(entry, rightAtMs + answer.ttlSeconds * 1000);
     this.#arena.setTtlsRightAtMs(entry, rightAtMs);
     this.#arena.setTtlSeconds(entry, answer.ttlSeconds);
-    this.#arena.setLengths(entry, key.length, wire.length, errors.length);
-    this.#arena.setFlags(entry, layout.answerKinds.indexOf(answer.kind) | authentic);
+    this.#arena.setLengths(entry, key.length, wire.length, extras.length);
+    const everybody = isForEverybody ? layout.flagForEverybody : 0;
+    this.#arena.setFlags(entry, layout.answerKinds.indexOf(answer.kind) | authentic | everybody);
     this.#arena.setUses(entry, heritage.uses);
     this.#arena.setHits(entry, heritage.hits);
-    this.#arena.setContents(entry, [key, wire, errors]);
+    this.#arena.setContents(entry, [key, wire, extras]);
     this.#insertions++;
     return true;
   }

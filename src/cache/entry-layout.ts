@@ -10,12 +10,12 @@ import type { AnswerKind } from '../dns/answer.ts';
  *     16  f64  the moment at which the TTLs in the answer are right, in the same milliseconds
  *     24  u32  TTL in seconds when it was received
  *     28  u16  length of the answer
- *     30  u16  length of the extended errors
+ *     30  u16  length of what goes with it
  *     32  u16  length of the key
  *     34  u8   flags
  *     35  u8   recent uses, 0 to 3: what eviction goes by
  *     36  u32  hits since it was stored
- *     40       key, answer, extended errors as EDNS options
+ *     40       key, answer, extended errors and scope as EDNS options
  */
 export const headerBytes = 40;
 
@@ -43,6 +43,9 @@ export const flagPadding = 0x20;
 
 /** Not for the hot path: what becomes of the answer depends on who asks. */
 export const flagForStages = 0x40;
+
+/** The answer to a question on behalf of a subnet that is for everybody: its scope is 0. */
+export const flagForEverybody = 0x80;
 
 /** The kinds in the order of their number. */
 export const answerKinds: readonly AnswerKind[] = ['positive', 'nodata', 'nxdomain'];

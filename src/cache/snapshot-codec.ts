@@ -1,8 +1,8 @@
 import { byteAt } from '../base/bytes.ts';
 import { SnapshotRefused } from '../base/errors.ts';
-import { encodeOptions, extendedErrorOption, extendedErrorsOf, readOptions } from '../dns/edns.ts';
 import { flagResponse, headerLength } from '../dns/message.ts';
-import { keyLengthMax, keySuffixLength, readQuestion } from '../dns/question.ts';
+import { packExtras, unpackExtras } from '../dns/packed-answer.ts';
+import { decodeKey, isKey, readQuestion } from '../dns/question.ts';
 import { readRecords } from '../dns/records.ts';
 import * as layout from './entry-layout.ts';
 import type { StoredEntry } from './stored-entry.ts';
@@ -13,9 +13,9 @@ import type { StoredEntry } from './stored-entry.ts';
  *     head     8  the letters HEIMDALL
  *              4  format version
  *              8  f64, Unix time in milliseconds at which it was written
- *     entries 20  u16 key, u16 answer, u16 errors: lengths; u16 flags (2 bits kind, 4: AD);
+ *     entries 20  u16 key, u16 answer, u16 extras: lengths; u16 flags (2 bits kind, 4: AD);
  *                 f64 Unix time in milliseconds at which the TTLs were right; u32 lifetime from
- *                 then on in seconds; followed by key, answer, errors
+ *                 then on in seconds; followed by key, answer, and extended errors and scope as EDNS options
  *     tail     4  zero (no key is empty), 32 SHA-256 of all before it
  */
 export const snapshotVersion = 1;
@@ -47,16 +47,16 @@ export function encodeSnapshotHead(wallMs: number): Buffer {
 /** @param wallOffsetMs what to add to the monotonic clock to get Unix time */
 export function encodeSnapshotEntry(entry: StoredEntry, wallOffsetMs: number): Buffer {
   const { key, answer, ttlsRightAtMs, expiresAtMs } = entry;
-  const errors = encodeOptions(answer.extendedErrors.map(extendedErrorOption));
+  const extras = packExtras(answer);
   const head = Buffer.alloc(entryHeadLength);
   head.writeUInt16BE(key.length, 0);
   head.writeUInt16BE(answer.wire.length, 2);
-  head.writeUInt16BE(errors.length, 4);
+  head.writeUInt16BE(extras.length, 4);
   const authentic = answer.authenticData ? layout.flagAuthenticData : 0;
   head.writeUInt16BE(layout.answerKinds.indexOf(answer.kind) | authentic, 6);
   head.writeDoubleBE(ttlsRightAtMs + wallOffsetMs, 8);
   head.writeUInt32BE(Math.max(0, Math.round((expiresAtMs - ttlsRightAtMs) / 1000)), 16);
-  return Buffer.concat([head, key, answer.wire, errors]);
+  return Buffer.concat([head, key, answer.wire, extras]);
 }
 
 /**
@@ -89,14 +89,14 @@ export function* decodeSnapshotEntries(file: Buffer): Generator<SnapshotEntry> {
     if (at + entryHeadLength > end) throw new SnapshotRefused('its last entry is cut off');
     const keyStart = at + entryHeadLength;
     const answerStart = keyStart + file.readUInt16BE(at);
-    const errorsStart = answerStart + file.readUInt16BE(at + 2);
-    const next = errorsStart + file.readUInt16BE(at + 4);
+    const extrasStart = answerStart + file.readUInt16BE(at + 2);
+    const next = extrasStart + file.readUInt16BE(at + 4);
     if (next > end) throw new SnapshotRefused('an entry overruns it');
-    const errors = readOptions(file.subarray(errorsStart, next));
+    const extras = unpackExtras(file.subarray(extrasStart, next));
     const key = file.subarray(keyStart, answerStart);
-    const wire = file.subarray(answerStart, errorsStart);
+    const wire = file.subarray(answerStart, extrasStart);
     const ttlsRightAtWallMs = file.readDoubleBE(at + 8);
-    const isWhole = errors !== undefined && Number.isFinite(ttlsRightAtWallMs);
+    const isWhole = extras !== undefined && Number.isFinite(ttlsRightAtWallMs);
     if (!isWhole || !isKey(key) || !isAnswer(wire, key)) {
       throw new SnapshotRefused('an entry is malformed');
     }
@@ -108,16 +108,12 @@ export function* decodeSnapshotEntries(file: Buffer): Generator<SnapshotEntry> {
         wire: Buffer.from(wire),
         ttlSeconds: file.readUInt32BE(at + 16),
         authenticData: (flags & layout.flagAuthenticData) !== 0,
-        extendedErrors: extendedErrorsOf(errors),
+        ...extras,
       },
       ttlsRightAtWallMs,
     };
     at = next;
   }
-}
-
-function isKey(key: Buffer): boolean {
-  return key.length > keySuffixLength && key.length <= keyLengthMax;
 }
 
 /**
@@ -128,6 +124,6 @@ function isAnswer(wire: Buffer, key: Buffer): boolean {
   const records = readRecords(wire);
   if (records?.end !== wire.length || records.additional.length > 0) return false;
   const name = readQuestion(wire, headerLength)?.question.name;
-  const isOfKey = name?.equals(key.subarray(0, -keySuffixLength)) === true;
+  const isOfKey = name?.equals(decodeKey(key).question.name) === true;
   return isOfKey && (byteAt(wire, 2) & flagResponse) !== 0;
 }

@@ -1,5 +1,5 @@
 import type { Answer } from '../dns/answer.ts';
-import { extendedErrorsOf, readOptions } from '../dns/edns.ts';
+import { unpackExtras } from '../dns/packed-answer.ts';
 import type { Arena } from './arena.ts';
 import * as layout from './entry-layout.ts';
 
@@ -17,7 +17,7 @@ export interface StoredEntry {
 export function readEntry(arena: Arena, entry: number): StoredEntry {
   const answerStart = arena.answerStart(entry);
   const answerEnd = answerStart + arena.answerLength(entry);
-  const errors = arena.bytes.subarray(answerEnd, answerEnd + arena.errorsLength(entry));
+  const extras = arena.bytes.subarray(answerEnd, answerEnd + arena.errorsLength(entry));
   const flags = arena.flags(entry);
   return {
     key: Buffer.from(arena.bytes.subarray(arena.keyStart(entry), answerStart)),
@@ -26,7 +26,8 @@ export function readEntry(arena: Arena, entry: number): StoredEntry {
       wire: Buffer.from(arena.bytes.subarray(answerStart, answerEnd)),
       ttlSeconds: arena.ttlSeconds(entry),
       authenticData: (flags & layout.flagAuthenticData) !== 0,
-      extendedErrors: errors.length === 0 ? [] : extendedErrorsOf(readOptions(errors) ?? []),
+      ...((flags & layout.flagForEverybody) === 0 ? {} : { scopeBits: 0 }),
+      ...((extras.length === 0 ? undefined : unpackExtras(extras)) ?? { extendedErrors: [] }),
     },
     ttlsRightAtMs: arena.ttlsRightAtMs(entry),
     expiresAtMs: arena.expiresAtMs(entry),

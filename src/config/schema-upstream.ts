@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { canonicalUpstream } from '../base/server-address.ts';
 import { parseAbsoluteName, parseSuffix } from './addresses.ts';
+import { clientSubnetSchema } from './schema-client-subnet.ts';
 import { bootstrap, encrypted, hosts } from './schema-upstream-encrypted.ts';
 import { flag, integer, parsedText, share } from './values.ts';
 
@@ -131,6 +132,7 @@ export const upstreamSchema = z.strictObject({
     'Pass the AD bit of upstreams on; only over a path that you trust (RFC 4035 section 4.9.3).',
     false,
   ),
+  clientSubnet: clientSubnetSchema.prefault({}),
   bootstrap,
   hosts,
   resolveIntervalMs: integer('How often upstreams given by name are looked up again, at most.', {

@@ -20,6 +20,11 @@ export interface Answer {
   readonly authenticData: boolean;
   /** Extended errors that came with it, passed on. */
   readonly extendedErrors: readonly ExtendedError[];
+  /**
+   * Of a question on behalf of a subnet: how many bits of its address the answer depends on, 0 for
+   * one that is for everybody (RFC 7871 section 7.3).
+   */
+  readonly scopeBits?: number;
 }
 
 /** An answer and the seconds since its TTLs were right, wherever it spent them. */

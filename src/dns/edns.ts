@@ -113,19 +113,3 @@ export function extendedErrorOption(error: ExtendedError): EdnsOption {
   text.copy(data, 2);
   return { code: ednsOption.EXTENDED_ERROR, data };
 }
-
-/** Largest prefix of each address family of a client subnet option; `dig +subnet=0` has family 0. */
-const prefixBitsMax = new Map([
-  [0, 0],
-  [1, 32],
-  [2, 128],
-]);
-
-/** Whether a client subnet option is well formed (RFC 7871 section 7.1.2): family, prefix, length. */
-export function isClientSubnetValid(data: Buffer): boolean {
-  if (data.length < 4) return false;
-  const sourceBits = data.readUInt8(2);
-  const bitsMax = prefixBitsMax.get(uint16At(data, 0)) ?? -1;
-  if (sourceBits > bitsMax || data.readUInt8(3) !== 0) return false;
-  return data.length === 4 + Math.ceil(sourceBits / 8);
-}

@@ -1,12 +1,15 @@
+import { byteAt } from '../base/bytes.ts';
 import type { Answer, AnswerKind } from './answer.ts';
+import { clientSubnetOption } from './client-subnet.ts';
+import { ednsOption } from './codes.ts';
 import { encodeOptions, extendedErrorOption, extendedErrorsOf, readOptions } from './edns.ts';
 import type { ExtendedError } from './edns.ts';
 import { flagResponse, headerLength } from './message.ts';
 import { readRecords } from './records.ts';
 
 /*
- * What every form has in common in which an answer leaves its process: its flags in one octet, its
- * extended errors as EDNS options, and the check that its octets are what the hot path relies on.
+ * What every form has in common in which an answer leaves its process: its flags in one octet, what
+ * goes with it as EDNS options, and the check that its octets are what the hot path relies on.
  */
 
 /** Bits of {@link packedFlags} that hold the kind. */
@@ -32,10 +35,31 @@ export function unpackErrors(packed: Buffer): ExtendedError[] | undefined {
   return options === undefined ? undefined : extendedErrorsOf(options);
 }
 
+/** What an answer says beside its octets. */
+export type AnswerExtras = Pick<Answer, 'extendedErrors' | 'scopeBits'>;
+
+/** Extended errors, and the scope in one octet under the code of the option that it belongs to. */
+export function packExtras({ extendedErrors, scopeBits }: AnswerExtras): Buffer {
+  const options = extendedErrors.map(extendedErrorOption);
+  if (scopeBits !== undefined)
+    options.push({ code: ednsOption.CLIENT_SUBNET, data: Buffer.from([scopeBits]) });
+  return encodeOptions(options);
+}
+
+/** Undefined when the options overrun. */
+export function unpackExtras(packed: Buffer): AnswerExtras | undefined {
+  const options = readOptions(packed);
+  if (options === undefined) return undefined;
+  const extendedErrors = extendedErrorsOf(options);
+  const scope = clientSubnetOption(options)?.data;
+  return scope?.length === 1 ? { extendedErrors, scopeBits: byteAt(scope, 0) } : { extendedErrors };
+}
+
 /** The parts of an answer in octets. */
 export interface PackedAnswer {
   readonly flags: number;
   readonly ttlSeconds: number;
+  /** As {@link packExtras} makes them. */
   readonly errors: Buffer;
   /** Kept as it is: a copy of its own. */
   readonly wire: Buffer;
@@ -49,10 +73,10 @@ export function unpackAnswer({
   wire,
 }: PackedAnswer): Answer | undefined {
   const kind = kinds[flags & kindMask];
-  const extendedErrors = unpackErrors(errors);
-  if (kind === undefined || extendedErrors === undefined || !isAnswer(wire)) return undefined;
+  const unpacked = unpackExtras(errors);
+  if (kind === undefined || unpacked === undefined || !isAnswer(wire)) return undefined;
   const authenticData = (flags & flagAuthenticData) !== 0;
-  return { kind, wire, ttlSeconds, authenticData, extendedErrors };
+  return { kind, wire, ttlSeconds, authenticData, ...unpacked };
 }
 
 /** A response with one question and readable records up to its end: what the hot path relies on. */

@@ -1,4 +1,6 @@
 import { byteAt, lowerCase, putUint16, uint16At } from '../base/bytes.ts';
+import { subnetOctets } from './client-subnet.ts';
+import type { ClientSubnet } from './client-subnet.ts';
 import { recordTypeName } from './codes.ts';
 import { formatName, lowerName, nameLengthMax } from './name.ts';
 
@@ -11,42 +13,54 @@ export interface Question {
 declare const keyBrand: unique symbol;
 /**
  * What makes two questions equal, octet by octet as a latin1 string: name in wire form and lower
- * case, type (2), and one octet of flags: 1 DO, 2 CD. The transport of the client is not part of
- * it: an answer is always fetched whole (a truncated one over TCP), so it is the same for all.
+ * case; for a question on behalf of a subnet its address, as many octets as the prefix needs, the
+ * length of the prefix and the family; then type (2), and one octet of flags: 1 DO, 2 CD, 4 subnet.
+ * The transport of the client is not part of it: an answer is always fetched whole (a truncated one
+ * over TCP), so it is the same for all.
  */
 export type QuestionKey = string & { readonly [keyBrand]: true };
 
 export const keyFlagDnssecOk = 1;
 export const keyFlagCheckingDisabled = 2;
-/** Octets of a key behind the name: type and flags. */
+const keyFlagClientSubnet = 4;
+const keyFlagsMask = keyFlagDnssecOk | keyFlagCheckingDisabled | keyFlagClientSubnet;
+/** Octets at the end of every key: type and flags. */
 export const keySuffixLength = 3;
-/** Longest key in octets. */
-export const keyLengthMax = nameLengthMax + keySuffixLength;
+/** Octets of a subnet in front of them, behind its address. */
+const subnetHeadLength = 2;
+/** Longest key in octets, with an IPv6 address in it. */
+export const keyLengthMax = nameLengthMax + 16 + subnetHeadLength + keySuffixLength;
 /**
  * The type under which an NXDOMAIN is kept: it holds for every type of its name (RFC 2308
  * section 5). Type 0 is reserved and never asked for.
  */
 export const typeOfNxdomain = 0;
 
-/** The flags of a key. */
+/** What a key says beside name and type. */
 export interface KeyFlags {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-}
-
-/** The flags octet of a key. */
-export function keyFlagsOctet(flags: KeyFlags): number {
-  return (
-    (flags.dnssecOk ? keyFlagDnssecOk : 0) | (flags.checkingDisabled ? keyFlagCheckingDisabled : 0)
-  );
+  /** Whom the answer is for, where upstreams are told of it (RFC 7871). */
+  readonly clientSubnet?: ClientSubnet;
 }
 
 /** The key of a question as octets. */
-export function encodeKey(question: Question, flags: KeyFlags): Buffer {
-  const key = Buffer.allocUnsafe(question.name.length + keySuffixLength);
-  question.name.copy(key);
-  putUint16(key, question.name.length, question.type);
-  key[question.name.length + 2] = keyFlagsOctet(flags);
+export function encodeKey({ name, type }: Question, flags: KeyFlags): Buffer {
+  const { dnssecOk, checkingDisabled, clientSubnet } = flags;
+  const subnetLength = clientSubnet ? clientSubnet.address.length + subnetHeadLength : 0;
+  const suffixAt = name.length + subnetLength;
+  const key = Buffer.allocUnsafe(suffixAt + keySuffixLength);
+  name.copy(key);
+  if (clientSubnet !== undefined) {
+    clientSubnet.address.copy(key, name.length);
+    key[suffixAt - 2] = clientSubnet.sourceBits;
+    key[suffixAt - 1] = clientSubnet.family;
+  }
+  putUint16(key, suffixAt, type);
+  key[suffixAt + 2] =
+    (dnssecOk ? keyFlagDnssecOk : 0) |
+    (checkingDisabled ? keyFlagCheckingDisabled : 0) |
+    (clientSubnet === undefined ? 0 : keyFlagClientSubnet);
   return key;
 }
 
@@ -55,17 +69,51 @@ export function keyText(key: Buffer): QuestionKey {
   return key.toString('latin1') as QuestionKey;
 }
 
-/** What a key stands for. The name is a view of the key's octets. */
+/** What a key stands for. Name and subnet are views of the key's octets. */
 export function decodeKey(key: Buffer): { readonly question: Question; readonly flags: KeyFlags } {
-  const nameLength = key.length - keySuffixLength;
-  const octet = byteAt(key, nameLength + 2);
-  return {
-    question: { name: key.subarray(0, nameLength), type: uint16At(key, nameLength) },
-    flags: {
-      dnssecOk: (octet & keyFlagDnssecOk) !== 0,
-      checkingDisabled: (octet & keyFlagCheckingDisabled) !== 0,
-    },
+  const suffixAt = key.length - keySuffixLength;
+  const octet = byteAt(key, suffixAt + 2);
+  const dnssecOk = (octet & keyFlagDnssecOk) !== 0;
+  const checkingDisabled = (octet & keyFlagCheckingDisabled) !== 0;
+  const type = uint16At(key, suffixAt);
+  const nameLength = keyNameLength(key);
+  const question = { name: key.subarray(0, nameLength), type };
+  if (nameLength === suffixAt) return { question, flags: { dnssecOk, checkingDisabled } };
+  const clientSubnet = {
+    family: byteAt(key, suffixAt - 1),
+    sourceBits: byteAt(key, suffixAt - 2),
+    address: key.subarray(nameLength, suffixAt - subnetHeadLength),
   };
+  return { question, flags: { dnssecOk, checkingDisabled, clientSubnet } };
+}
+
+function keyNameLength(key: Buffer): number {
+  const suffixAt = key.length - keySuffixLength;
+  if ((byteAt(key, suffixAt + 2) & keyFlagClientSubnet) === 0) return suffixAt;
+  return suffixAt - subnetHeadLength - subnetOctets(byteAt(key, suffixAt - 2));
+}
+
+/** Whether octets are a key: a name in wire form that ends where the rest begins. */
+export function isKey(octets: Buffer): boolean {
+  if (octets.length <= keySuffixLength || octets.length > keyLengthMax) return false;
+  if ((byteAt(octets, octets.length - 1) & ~keyFlagsMask) !== 0) return false;
+  const nameLength = keyNameLength(octets);
+  if (nameLength < 1 || nameLength > nameLengthMax) return false;
+  let at = 0;
+  while (at < nameLength - 1) {
+    const length = byteAt(octets, at);
+    if (length === 0 || length > 63) return false;
+    at += length + 1;
+  }
+  return at === nameLength - 1 && byteAt(octets, at) === 0;
+}
+
+/** The key of the same question on behalf of nobody; undefined for one that is so already. */
+export function keyWithoutSubnet(key: Buffer): Buffer | undefined {
+  if (keyNameLength(key) === key.length - keySuffixLength) return undefined;
+  const { question, flags } = decodeKey(key);
+  const { dnssecOk, checkingDisabled } = flags;
+  return encodeKey(question, { dnssecOk, checkingDisabled });
 }
 
 /** A question as it stands in a message. */

@@ -3,6 +3,8 @@ import { MalformedMessage } from '../base/errors.ts';
 import { coveredType, followChain } from './answer-chain.ts';
 import type { AnswerChain } from './answer-chain.ts';
 import type { Answer, AnswerKind } from './answer.ts';
+import { clientSubnetOption, readClientSubnet } from './client-subnet.ts';
+import type { ClientSubnet } from './client-subnet.ts';
 import { classIn, extendedErrorCode, recordType, responseCode } from './codes.ts';
 import { extendedErrorsOf, readEdns } from './edns.ts';
 import type { Edns, ExtendedError } from './edns.ts';
@@ -34,6 +36,8 @@ export interface SanitizeOptions {
   readonly dnssecOk: boolean;
   readonly trustAuthenticData: boolean;
   readonly ttl: TtlLimits;
+  /** On whose behalf; a response for another one was refused already. */
+  readonly clientSubnet?: ClientSubnet | undefined;
 }
 
 /** A response that was read. Only `answer` may be kept; the rest tells how to go on. */
@@ -91,7 +95,19 @@ export function sanitizeResponse(
   if (kind !== 'positive' && isReferral(message, records, chain)) {
     return { ...failure, code: responseCode.SERVFAIL, referral: true };
   }
-  return assemble(message, { question, records, chain, kind, extendedErrors, options });
+  const scope = scopeOf(edns, options);
+  return assemble(message, { question, records, chain, kind, extendedErrors, scope, options });
+}
+
+/** What is said of no subnet is for everybody (RFC 7871 section 7.3). */
+function scopeOf(
+  edns: Edns | undefined,
+  { clientSubnet }: SanitizeOptions,
+): Pick<Answer, 'scopeBits'> {
+  if (clientSubnet === undefined) return {};
+  const option = clientSubnetOption(edns?.options ?? []);
+  const told = option === undefined ? undefined : readClientSubnet(option.data);
+  return { scopeBits: told?.scopeBits ?? 0 };
 }
 
 function ednsOf(message: Buffer, records: ReceivedRecords): Edns | undefined {
@@ -126,6 +142,7 @@ interface Parts {
   readonly chain: AnswerChain;
   readonly kind: AnswerKind;
   readonly extendedErrors: readonly ExtendedError[];
+  readonly scope: Pick<Answer, 'scopeBits'>;
   readonly options: SanitizeOptions;
 }
 
@@ -158,6 +175,7 @@ function assemble(message: Buffer, parts: Parts): Sanitized {
       ttlSeconds: lifetimeSeconds(kind, answer, authority),
       authenticData: options.trustAuthenticData && (byteAt(message, 3) & flagAuthenticData) !== 0,
       extendedErrors: parts.extendedErrors,
+      ...parts.scope,
     },
   };
 }

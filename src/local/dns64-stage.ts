@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { uint16At } from '../base/bytes.ts';
-import { isSpecialIPv4 } from './special-addresses.ts';
+import { isPrivateAddress } from '../base/private-addresses.ts';
 import type { Answer } from '../dns/answer.ts';
 import { extendedErrorCode, recordType } from '../dns/codes.ts';
 import { putCounts, questionEnd } from '../dns/message.ts';
@@ -117,7 +117,8 @@ export class Dns64Stage implements Stage {
   /** The well-known prefix is for global addresses alone (RFC 6052 section 3.1). */
   #embedded(wire: Buffer, { rdataOffset, rdataLength }: ReceivedRecord): Buffer | undefined {
     const four = wire.subarray(rdataOffset, rdataOffset + 4);
-    if (rdataLength !== 4 || (this.#prefix.isWellKnown && isSpecialIPv4(four))) return undefined;
+    if (rdataLength !== 4) return undefined;
+    if (this.#prefix.isWellKnown && isPrivateAddress(four, 0, 4)) return undefined;
     return this.#prefix.embed(four);
   }
 }

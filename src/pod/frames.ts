@@ -1,18 +1,13 @@
 import { byteAt, putUint16, putUint32, uint16At, uint32At } from '../base/bytes.ts';
-import { nameLengthMax } from '../dns/name.ts';
 import {
   freeFlagsMask,
   packedFlags,
   packErrors,
+  packExtras,
   unpackAnswer,
   unpackErrors,
 } from '../dns/packed-answer.ts';
-import {
-  keyFlagCheckingDisabled,
-  keyFlagDnssecOk,
-  keyLengthMax,
-  keySuffixLength,
-} from '../dns/question.ts';
+import { isKey } from '../dns/question.ts';
 import type { Layer, Outcome } from '../query/outcome.ts';
 import { layers } from '../query/query-counters.ts';
 import type { Query } from '../query/query.ts';
@@ -40,8 +35,8 @@ import type { Query } from '../query/query.ts';
  *     25  u32  TTL of a stale answer in seconds
  *     29  u16  length of the detail, or of the reason of a drop, in UTF-8
  *     31  u16  length of the extended errors of the outcome, as EDNS options
- *     33  u16  length of those of the answer
- *     35       detail, errors, errors of the answer, answer
+ *     33  u16  length of what goes with the answer, the same
+ *     35       detail, errors, what goes with the answer, answer
  */
 
 /** Octets of the length before each frame. */
@@ -58,7 +53,6 @@ const waitedMsMax = 0xffff_ffff;
 
 const purposes: readonly Query['purpose'][] = ['client', 'prefetch', 'refresh'];
 const outcomeKinds: readonly Outcome['kind'][] = ['answer', 'failure', 'drop'];
-const keyFlagsMask = keyFlagDnssecOk | keyFlagCheckingDisabled;
 
 /** What a worker wants to know. */
 export interface Ask {
@@ -88,20 +82,6 @@ export function decodeAsk(frame: Buffer): Ask | undefined {
   return { number: uint32At(frame, 4), purpose, waitedMs: uint32At(frame, 9), key };
 }
 
-/** A name in wire form that ends where type and flags begin. */
-function isKey(key: Buffer): boolean {
-  const nameLength = key.length - keySuffixLength;
-  if (key.length > keyLengthMax || nameLength < 1 || nameLength > nameLengthMax) return false;
-  if ((byteAt(key, key.length - 1) & ~keyFlagsMask) !== 0) return false;
-  let at = 0;
-  while (at < nameLength - 1) {
-    const length = byteAt(key, at);
-    if (length === 0 || length > 63) return false;
-    at += length + 1;
-  }
-  return at === nameLength - 1 && byteAt(key, at) === 0;
-}
-
 /** An outcome with the number of the ask that it is for. */
 export interface NumberedOutcome {
   readonly number: number;
@@ -113,18 +93,18 @@ export function encodeOutcome({ number, outcome }: NumberedOutcome): Buffer {
   putUint32(head, 4, number);
   head[8] = outcomeKinds.indexOf(outcome.kind);
   const parts = outcome.kind === 'drop' ? [utf8(outcome.reason)] : fillHead(head, outcome);
-  const [detail = nothing, errors = nothing, answerErrors = nothing, wire = nothing] = parts;
+  const [detail = nothing, errors = nothing, extras = nothing, wire = nothing] = parts;
   putUint16(head, 29, detail.length);
   putUint16(head, 31, errors.length);
-  putUint16(head, 33, answerErrors.length);
-  const frame = Buffer.concat([head, detail, errors, answerErrors, wire]);
+  putUint16(head, 33, extras.length);
+  const frame = Buffer.concat([head, detail, errors, extras, wire]);
   putUint32(frame, 0, frame.length - frameHeadLength);
   return frame;
 }
 
 const nothing: Buffer = Buffer.alloc(0);
 
-/** @returns detail, errors, errors of the answer, answer */
+/** @returns detail, errors, what goes with the answer, answer */
 function fillHead(head: Buffer, outcome: Outcome & { kind: 'answer' | 'failure' }): Buffer[] {
   head[9] = layers.indexOf(outcome.layer);
   const parts = [utf8(outcome.detail ?? ''), packErrors(outcome.extendedErrors)];
@@ -140,7 +120,7 @@ function fillHead(head: Buffer, outcome: Outcome & { kind: 'answer' | 'failure' 
   head.writeDoubleBE(ageSeconds, 13);
   putUint32(head, 21, answer.ttlSeconds);
   putUint32(head, 25, staleTtlSeconds ?? 0);
-  return [...parts, packErrors(answer.extendedErrors), answer.wire];
+  return [...parts, packExtras(answer), answer.wire];
 }
 
 function utf8(text: string): Buffer {
@@ -151,15 +131,15 @@ function utf8(text: string): Buffer {
 export function decodeOutcome(frame: Buffer): NumberedOutcome | undefined {
   if (frame.length < outcomeHeadLength) return undefined;
   const errorsAt = outcomeHeadLength + uint16At(frame, 29);
-  const answerErrorsAt = errorsAt + uint16At(frame, 31);
-  const wireAt = answerErrorsAt + uint16At(frame, 33);
+  const extrasAt = errorsAt + uint16At(frame, 31);
+  const wireAt = extrasAt + uint16At(frame, 33);
   if (wireAt > frame.length) return undefined;
   const detail = frame.toString('utf8', outcomeHeadLength, errorsAt);
-  const extendedErrors = unpackErrors(frame.subarray(errorsAt, answerErrorsAt));
+  const extendedErrors = unpackErrors(frame.subarray(errorsAt, extrasAt));
   const layer = layers[byteAt(frame, 9)];
   if (extendedErrors === undefined || layer === undefined) return undefined;
   const said = { layer, extendedErrors, ...(detail === '' ? {} : { detail }) };
-  const outcome = outcomeFrom(frame, said, { detail, answerErrorsAt, wireAt });
+  const outcome = outcomeFrom(frame, said, { detail, extrasAt, wireAt });
   return outcome === undefined ? undefined : { number: uint32At(frame, 4), outcome };
 }
 
@@ -172,7 +152,7 @@ interface Said {
 function outcomeFrom(
   frame: Buffer,
   said: Said,
-  at: { readonly detail: string; readonly answerErrorsAt: number; readonly wireAt: number },
+  at: { readonly detail: string; readonly extrasAt: number; readonly wireAt: number },
 ): Outcome | undefined {
   switch (outcomeKinds[byteAt(frame, 8)]) {
     case 'drop':
@@ -189,13 +169,13 @@ function outcomeFrom(
 function answerFrom(
   frame: Buffer,
   said: Said,
-  { answerErrorsAt, wireAt }: { readonly answerErrorsAt: number; readonly wireAt: number },
+  { extrasAt, wireAt }: { readonly extrasAt: number; readonly wireAt: number },
 ): Outcome | undefined {
   const flags = byteAt(frame, 10);
   const answer = unpackAnswer({
     flags: flags & ~freeFlagsMask,
     ttlSeconds: uint32At(frame, 21),
-    errors: frame.subarray(answerErrorsAt, wireAt),
+    errors: frame.subarray(extrasAt, wireAt),
     wire: Buffer.from(frame.subarray(wireAt)),
   });
   const ageSeconds = frame.readDoubleBE(13);

@@ -1,6 +1,7 @@
 import { byteAt, uint16At } from '../base/bytes.ts';
 import { classIn, ednsOption, extendedErrorCode, recordType, responseCode } from '../dns/codes.ts';
-import { isClientSubnetValid, optFixedLength, readEdns } from '../dns/edns.ts';
+import { clientSubnetOption, isClientSubnetValid } from '../dns/client-subnet.ts';
+import { optFixedLength, readEdns } from '../dns/edns.ts';
 import type { Edns, ExtendedError } from '../dns/edns.ts';
 import {
   flagAuthenticData,
@@ -101,7 +102,7 @@ function readOpt(wire: Buffer, records: ReceivedRecords): OptRead {
   const edns = readEdns(wire, opt.typeOffset);
   if (edns === undefined) return reject(responseCode.FORMERR, 'edns_malformed');
   if (edns.version > 0) return reject(responseCode.BADVERS, 'edns_version', edns);
-  const subnet = edns.options.find(({ code }) => code === ednsOption.CLIENT_SUBNET);
+  const subnet = clientSubnetOption(edns.options);
   if (subnet !== undefined && !isClientSubnetValid(subnet.data)) {
     return reject(responseCode.FORMERR, 'client_subnet', edns);
   }

@@ -1,6 +1,7 @@
 import { byteAt, uint16At } from '../base/bytes.ts';
 import type { Answer } from '../dns/answer.ts';
 import type { SocketAddress } from '../base/address.ts';
+import { clientSubnetOption, withScope } from '../dns/client-subnet.ts';
 import { ednsOption, responseCode } from '../dns/codes.ts';
 import { encodeOpt, extendedErrorOption, udpSizeMin } from '../dns/edns.ts';
 import type { Edns, EdnsOption } from '../dns/edns.ts';
@@ -167,20 +168,28 @@ function* optsFor(
 /** What the client asked for by options of its own, once each. */
 function askedOptions(
   query: Query,
-  { layer, detail }: Exclude<Outcome, { kind: 'drop' }>,
+  outcome: Exclude<Outcome, { kind: 'drop' }>,
   limits: ReplyLimits,
 ): EdnsOption[] {
   const asked = query.edns?.options ?? [];
   const options: EdnsOption[] = [];
+  const { layer, detail } = outcome;
   if (asked.some(({ code, data }) => code === ednsOption.HEIMDALL_LAYER && data.length === 0)) {
     const text = detail === undefined ? layer : `${layer} ${detail}`;
     options.push({ code: ednsOption.HEIMDALL_LAYER, data: Buffer.from(text) });
   }
-  options.push(...cookieOptions(query.edns, query.client, limits));
+  options.push(...scopeOptions(asked, outcome), ...cookieOptions(query.edns, query.client, limits));
   const wantsKeepalive = asked.some(({ code }) => code === ednsOption.TCP_KEEPALIVE);
   const isStream = query.transport === 'tcp' || query.transport === 'tls';
   if (wantsKeepalive && isStream) options.push(keepaliveOption(limits));
   return options;
+}
+
+/** For whom the answer is, to who said whom it is for (RFC 7871 section 7.2.2). */
+function scopeOptions(asked: readonly EdnsOption[], outcome: Outcome): EdnsOption[] {
+  const subnet = clientSubnetOption(asked);
+  const scopeBits = outcome.kind === 'answer' ? outcome.answer.scopeBits : undefined;
+  return subnet === undefined || scopeBits === undefined ? [] : [withScope(subnet, scopeBits)];
 }
 
 function cookieOptions(

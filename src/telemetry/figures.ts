@@ -41,6 +41,12 @@ export interface CacheFigures {
   readonly failureEntries: number;
   /** Answers below search suffixes from the absence of a name above. */
   readonly searchCuts: number;
+  /** Questions on behalf of a subnet that the client named. */
+  readonly subnetsForwarded: number;
+  /** The same from the address of the client. */
+  readonly subnetsAdded: number;
+  /** Questions of clients that forbid to name theirs. */
+  readonly subnetsForbidden: number;
 }
 
 /** The snapshots of the cache on disk. */

@@ -194,8 +194,14 @@ function cacheSources(cache: () => CacheFigures): CacheSources {
     },
     heimdall_cache_stale_answers_total: () => plain(cache().stale),
     heimdall_cache_search_cuts_total: () => plain(cache().searchCuts),
+    heimdall_cache_subnet_questions_total: () => subnetsByResult(cache()),
     heimdall_cache_failure_entries: () => plain(cache().failureEntries),
   };
+}
+
+function subnetsByResult(figures: CacheFigures): Sample[] {
+  const { subnetsForwarded: forwarded, subnetsAdded: added, subnetsForbidden } = figures;
+  return byLabel('result', Object.entries({ forwarded, added, forbidden: subnetsForbidden }));
 }
 
 function lookupsByResult({ hits, nxdomainCuts, failureHits, misses }: CacheFigures): Sample[] {

@@ -21,7 +21,7 @@ export const labelBounds = {
   list: 'the configured lists of the filter, at most 16',
   reason: 'a fixed list of reasons, `other` beyond it',
   server: 'the configured upstreams and the addresses of their names, at most 1,000',
-  kind: 'wrong_source, wrong_id, wrong_question, wrong_case, malformed, not_a_response',
+  kind: 'wrong_source, wrong_id, wrong_question, wrong_case, wrong_subnet, malformed, not_a_response',
   state: 'up, down, loop, unknown; of a worker starting, listening, stopping, waiting',
   result: 'a fixed list of outcomes',
   queue: 'small, main',
@@ -149,6 +149,10 @@ export const metricTable = {
   heimdall_cache_stale_answers_total: counter('Answers served stale (RFC 8767).'),
   heimdall_cache_search_cuts_total: counter(
     'Queries below cache.searchSuffixes that the absence of a name above answered (RFC 8020).',
+  ),
+  heimdall_cache_subnet_questions_total: counter(
+    'Queries on behalf of a subnet, which the client named, was added, or that it forbids (RFC 7871).',
+    'result',
   ),
   heimdall_cache_failure_entries: gauge('Resolution failures remembered (RFC 9520).'),
   heimdall_cache_snapshot_saves_total: counter('Snapshots of the cache written.', 'result'),

@@ -226,12 +226,13 @@ export class Attempt {
       return { kind: 'failure', code, extendedErrors: [], edns: false, referral: false };
     }
     const { trustAuthenticData, ttl } = this.#context.options;
-    const { dnssecOk } = this.#asked.flags;
+    const { dnssecOk, clientSubnet } = this.#asked.flags;
     try {
       return sanitizeResponse(message, this.#asked.question, {
         dnssecOk,
         trustAuthenticData,
         ttl,
+        clientSubnet,
       });
     } catch (error) {
       if (error instanceof MalformedMessage) return undefined;

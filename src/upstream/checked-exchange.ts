@@ -1,4 +1,5 @@
 import type { ExchangeFailure } from '../base/errors.ts';
+import { isForOtherSubnet } from '../dns/client-subnet.ts';
 import type { UpstreamContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
 import type { MismatchKind } from './observer.ts';
@@ -77,7 +78,10 @@ export class CheckedExchange {
   }
 
   #onMessage(octets: Buffer): void {
-    const mismatch = mismatchOf(octets, this.#sent, this.#plan.mixCase);
+    const { clientSubnet } = this.#plan.shape.flags;
+    let mismatch = mismatchOf(octets, this.#sent, this.#plan.mixCase);
+    if (clientSubnet !== undefined && isForOtherSubnet(octets, clientSubnet))
+      mismatch ??= 'wrong_subnet';
     if (mismatch !== undefined) this.#mismatched(mismatch);
     else this.#handlers.response(octets, this.#context.clock.nowMs() - this.#sentAtMs);
   }

@@ -3,7 +3,13 @@ import type { ServerState } from './health-board.ts';
 
 /** Why a message is no response to what was asked; each is ignored and the wait goes on. */
 export type MismatchKind =
-  'wrong_source' | 'wrong_id' | 'wrong_question' | 'wrong_case' | 'malformed' | 'not_a_response';
+  | 'wrong_source'
+  | 'wrong_id'
+  | 'wrong_question'
+  | 'wrong_case'
+  | 'wrong_subnet'
+  | 'malformed'
+  | 'not_a_response';
 
 /**
  * Who wants to know what upstreams do. `server` is the text of the upstream, such as `9.9.9.9:53`.

@@ -1,6 +1,7 @@
 import { byteAt, putUint16 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import type { ServerTransport } from '../base/server-address.ts';
+import { encodeClientSubnet } from '../dns/client-subnet.ts';
 import { classIn, ednsOption, recordType } from '../dns/codes.ts';
 import { dnssecOkBit, encodeOptions, optFixedLength } from '../dns/edns.ts';
 import {
@@ -15,7 +16,7 @@ import type { KeyFlags, Question } from '../dns/question.ts';
 /** The block that encrypted queries are filled up to (RFC 8467 section 4.1). */
 const queryPaddingBlock = 128;
 /** "How long do you keep an idle connection?" (RFC 7828 section 3.2.1). */
-const keepaliveAsked = encodeOptions([{ code: ednsOption.TCP_KEEPALIVE, data: Buffer.alloc(0) }]);
+const keepaliveAsked = { code: ednsOption.TCP_KEEPALIVE, data: Buffer.alloc(0) };
 
 /** What a question to an upstream looks like. */
 export interface QueryShape {
@@ -50,8 +51,9 @@ export function mixCase(name: Buffer, random: Random): Buffer {
 }
 
 /**
- * The octets of a query: RD set, nothing of the client's options, its own id and case; over a
- * stream it asks how long that is kept, and what is encrypted is padded.
+ * The octets of a query: RD set, its own id and case, and of the client's options none but the subnet
+ * that the key of the question has; over a stream it asks how long that is kept, and what is
+ * encrypted is padded.
  */
 export function encodeQuery(
   id: number,
@@ -59,9 +61,10 @@ export function encodeQuery(
   shape: QueryShape,
   transport: ServerTransport = 'udp',
 ): Buffer {
-  const questionLength = name.length + 4;
-  const optLength = shape.ednsBytes === undefined ? 0 : optFixedLength;
-  const message = Buffer.alloc(headerLength + questionLength + optLength);
+  const optStart = headerLength + name.length + 4;
+  const options = encodeOptions(optionsOf(shape, transport));
+  const optLength = shape.ednsBytes === undefined ? 0 : optFixedLength + options.length;
+  const message = Buffer.alloc(optStart + optLength);
   putUint16(message, 0, id);
   message[2] = flagRecursionDesired;
   message[3] =
@@ -73,19 +76,25 @@ export function encodeQuery(
   putUint16(message, headerLength + name.length + 2, classIn);
   if (shape.ednsBytes === undefined) return message;
   putUint16(message, 10, 1);
-  const optStart = headerLength + questionLength;
   putUint16(message, optStart + 1, recordType.OPT);
   putUint16(message, optStart + 3, shape.ednsBytes);
   if (shape.flags.dnssecOk) putUint16(message, optStart + 7, dnssecOkBit);
-  return transport === 'udp' ? message : withStreamOptions(message, optStart, transport);
+  putUint16(message, optStart + optFixedLength - 2, options.length);
+  options.copy(message, optStart + optFixedLength);
+  const isEncrypted = transport === 'tls' || transport === 'https';
+  return isEncrypted ? padded(message, optStart) : message;
 }
 
 /** HTTP has its own ways to keep a connection. */
-function withStreamOptions(message: Buffer, optStart: number, transport: ServerTransport): Buffer {
-  const asked = transport === 'https' ? Buffer.alloc(0) : keepaliveAsked;
-  const opt = Buffer.concat([message.subarray(optStart), asked]);
-  putUint16(opt, optFixedLength - 2, asked.length);
-  const isEncrypted = transport === 'tls' || transport === 'https';
-  const padding = isEncrypted ? paddingFor(optStart + opt.length, queryPaddingBlock) : 0;
-  return Buffer.concat([message.subarray(0, optStart), withPadding(opt, padding)]);
+function optionsOf({ flags: { clientSubnet } }: QueryShape, transport: ServerTransport) {
+  const subnet = clientSubnet === undefined ? [] : [encodeClientSubnet(clientSubnet)];
+  return transport === 'tcp' || transport === 'tls' ? [...subnet, keepaliveAsked] : subnet;
+}
+
+function padded(message: Buffer, optStart: number): Buffer {
+  const padding = paddingFor(message.length, queryPaddingBlock);
+  return Buffer.concat([
+    message.subarray(0, optStart),
+    withPadding(message.subarray(optStart), padding),
+  ]);
 }

@@ -6,7 +6,6 @@ import {
   encodeOptions,
   extendedErrorOption,
   extendedErrorsOf,
-  isClientSubnetValid,
   readEdns,
   readOptions,
 } from '../../src/dns/edns.ts';
@@ -78,19 +77,4 @@ describe('extended errors (RFC 8914)', () => {
     expect(errors).toHaveLength(8);
     expect(encodeOptions(errors.map(extendedErrorOption)).length).toBeLessThan(30_000);
   });
-});
-
-describe('client subnet (RFC 7871 7.1.2)', () => {
-  test.each([
-    ['0001 18 00 c00002', true],
-    ['0001 00 00', true],
-    ['0002 20 00 20010db8', true],
-    ['0001 20 00 c0000201', true],
-    ['0001 21 00 c000020100', false], // more bits than an IPv4 address has
-    ['0001 18 18 c00002', false], // a scope in a query
-    ['0001 18 00 c0', false],
-    ['0001 18 00 c0000201', false],
-    ['0003 00 00', false], // an unknown family
-    ['0001', false],
-  ])('%s: %s', (text, valid) => expect(isClientSubnetValid(hex(text))).toBe(valid));
 });

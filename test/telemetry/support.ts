@@ -102,6 +102,9 @@ export const cacheFigures: CacheFigures = {
   prefetchesFailed: 12,
   failureEntries: 13,
   searchCuts: 14,
+  subnetsForwarded: 21,
+  subnetsAdded: 22,
+  subnetsForbidden: 23,
 };
 
 /** Figures of a replica with one upstream that is up; parts of it can be replaced. */
