@@ -69,5 +69,9 @@ export const localSchema = z.strictObject({
   }),
   dns64: dns64.prefault({}),
   specialNames: specialNames.prefault({}),
+  fullNamesOnly: flag(
+    'Say of names of one label that they have no addresses, instead of asking upstreams; but for those with records or a route here.',
+    false,
+  ),
   minimalAny: flag('Answer queries for ANY with a minimal answer (RFC 8482).', true),
 });

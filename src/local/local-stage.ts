@@ -16,6 +16,8 @@ import type { SpecialNameSwitches, SpecialZone } from './special-names.ts';
 
 export interface LocalOptions {
   readonly specialNames: SpecialNameSwitches;
+  /** Names of one label have no addresses, but for those that are given some here. */
+  readonly fullNamesOnly: boolean;
   /** A short answer to ANY instead of all that is known (RFC 8482 section 4.2). */
   readonly minimalAny: boolean;
   /**
@@ -35,6 +37,14 @@ const localTtlSeconds = 10_800;
 /** CPU and OS of the HINFO record that stands for "no answer to ANY" (RFC 8482 section 4.2). */
 const anyRefused = Buffer.from('\u0007RFC8482\u0000', 'latin1');
 
+/** What a name of one label is asked for by mistake; top-level domains are asked about by NS or DS. */
+const addressTypes = new Set<number>([
+  recordType.A,
+  recordType.AAAA,
+  recordType.SVCB,
+  recordType.HTTPS,
+]);
+
 /** Aliases of our own that are followed before they are taken for a loop. */
 const aliasesMax = 8;
 
@@ -46,6 +56,7 @@ export class LocalStage implements Stage {
   readonly name = 'local';
   /** Wire name as latin1 -> the zone, or undefined for a suffix that is forwarded. */
   #zones: ReadonlyMap<string, SpecialZone | undefined> = new Map();
+  #fullNamesOnly = false;
   #minimalAny = false;
   #names = new LocalNames();
   #rewrites = new Rewrites([]);
@@ -56,12 +67,13 @@ export class LocalStage implements Stage {
   }
 
   setOptions(options: LocalOptions): void {
-    const { specialNames, minimalAny, routedSuffixes, rewrites, ttlSeconds } = options;
+    const { specialNames, routedSuffixes, rewrites, ttlSeconds } = options;
     const zones = new Map<string, SpecialZone | undefined>();
     for (const zone of specialZones(specialNames)) zones.set(zone.apex.toString('latin1'), zone);
     for (const suffix of routedSuffixes) zones.set(suffix.toString('latin1'), undefined);
     this.#zones = zones;
-    this.#minimalAny = minimalAny;
+    this.#fullNamesOnly = options.fullNamesOnly;
+    this.#minimalAny = options.minimalAny;
     this.#rewrites = new Rewrites(rewrites);
     this.#ttlSeconds = ttlSeconds;
   }
@@ -73,7 +85,7 @@ export class LocalStage implements Stage {
 
   /** Whether a name is answered here, whatever its type. */
   settles(name: Buffer): boolean {
-    if (this.#names.find(name) !== undefined) return true;
+    if (this.#names.find(name) !== undefined || this.#isTooShort(name)) return true;
     return this.#rewrites.find(name) !== undefined || this.#zoneOf(name) !== undefined;
   }
 
@@ -107,8 +119,19 @@ export class LocalStage implements Stage {
   #answer(question: Question): Outcome | undefined {
     const zone = this.#zoneOf(question.name);
     if (zone !== undefined) return specialOutcome(question, zone);
+    if (addressTypes.has(question.type) && this.#isTooShort(question.name)) {
+      const origin = originOf('name of one label', this.#ttlSeconds);
+      return negativeOutcome(question, 'nodata', question.name, origin);
+    }
     if (this.#minimalAny && question.type === recordType.ANY) return anyOutcome(question);
     return undefined;
+  }
+
+  /** Not NXDOMAIN: that would be about all names below a top-level domain (RFC 8020). */
+  #isTooShort(name: Buffer): boolean {
+    return (
+      this.#fullNamesOnly && labelCount(name) === 1 && !this.#zones.has(name.toString('latin1'))
+    );
   }
 
   /** The nearest zone or routed suffix at or above the name decides. */
