@@ -44,6 +44,19 @@ export class SystemClock implements Clock {
   }
 }
 
+/** The longest interval that Node.js knows, of 31 bits. */
+const intervalMsMax = 2 ** 31 - 1;
+
+/** Keeps the process alive until `work` has ended: waiting for a {@link Timer} does not. */
+export async function holdProcess<T>(work: Promise<T>): Promise<T> {
+  const hold = setInterval(() => undefined, intervalMsMax);
+  try {
+    return await work;
+  } finally {
+    clearInterval(hold);
+  }
+}
+
 /** Resolves after `delayMs` on `clock`. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

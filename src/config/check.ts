@@ -61,5 +61,6 @@ function nearestPath(
 ): string | undefined {
   const sibling = nearest(key, siblings);
   if (sibling !== undefined) return formatPath([...parent, sibling]);
+  if (parent.some((part) => typeof part === 'number')) return undefined; // keys of an item are its own
   return [...optionByPath.keys()].find((path) => path.endsWith(`.${key}`));
 }

@@ -52,6 +52,7 @@ describe('the status page in a browser', () => {
     expect(await textOf('#layers')).toMatch(/memory of this replica\s+2/);
     expect(await textOf('#layers')).toMatch(/upstream\s+2/);
     expect(await textOf('#latency')).toContain('≤');
+    expect(await textOf('#histogram')).toMatch(/(≤\s.+|longer)\s+\d\s+\d/);
     expect(await textOf('#upstreams')).toContain(upstream.text);
     expect(await textOf('#upstreams')).toContain('up');
     expect(await textOf('#grid')).toContain('No grid is configured');

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { formatAddress } from '../../src/base/address.ts';
+import { startReplica } from '../support/replica.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -41,6 +43,17 @@ describe('the program', () => {
     const env = { HEIMDALL_BIND_ADDR: '127.0.0.1:5399' };
     const { stdout } = await heimdall(['config', 'show'], env);
     expect(stdout).toContain('addresses: [ 127.0.0.1:5399 ] # environment');
+  });
+
+  test('top goes on from look to look, though nothing but time keeps it', async () => {
+    const replica = await startReplica({ upstreams: ['127.0.0.1:9'] });
+    const { httpAddress } = replica.replica;
+    const api = `http://${httpAddress === undefined ? '' : formatAddress(httpAddress)}`;
+    const argv = ['top', '--api', api, '--interval', '0.1', '--times', '3'];
+    const { code, stdout } = await heimdall(argv);
+    await replica.stop();
+    expect(code).toBe(0);
+    expect(stdout.match(/^QUERIES/gm)).toHaveLength(3);
   });
 
   test('an unknown command exits with 2', async () => {

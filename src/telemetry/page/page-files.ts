@@ -13,12 +13,13 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The status page: four files that lie beside this one. */
+/** The status page: five files that lie beside this one. */
 export function pageRoutes(): HttpRoute[] {
   return [
     page('/', 'status.html', 'text/html'),
     page('/status.css', 'status.css', 'text/css'),
     page('/status.js', 'status.js', 'text/javascript'),
+    page('/status-drawing.js', 'status-drawing.js', 'text/javascript'),
     page('/status-figures.js', 'status-figures.js', 'text/javascript'),
   ];
 }

@@ -56,14 +56,28 @@ export function bucketsOf(metrics, earlier, layer) {
   }));
 }
 
+/** Cumulative buckets as what fell into each, from the first to the last that has anything. */
+export function countsBetween(buckets) {
+  const sorted = [...buckets].sort((one, other) => one.bound - other.bound);
+  const counts = sorted.map(({ bound, count }, index) => ({
+    bound,
+    count: count - (sorted[index - 1]?.count ?? 0),
+  }));
+  const first = counts.findIndex(({ count }) => count > 0);
+  return first < 0 ? [] : counts.slice(first, counts.findLastIndex(({ count }) => count > 0) + 1);
+}
+
 export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 export const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 
+const brief = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+/** On one line: number and unit do not part. */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return '–';
-  if (seconds < 0.001) return `${whole.format(seconds * 1e6)} µs`;
-  if (seconds < 1) return `${(seconds * 1000).toFixed(1)} ms`;
-  return `${seconds.toFixed(2)} s`;
+  if (seconds < 0.001) return `${whole.format(seconds * 1e6)}\u00A0µs`;
+  if (seconds < 1) return `${brief.format(seconds * 1000)}\u00A0ms`;
+  return `${brief.format(seconds)}\u00A0s`;
 }
 
 export function size(bytes) {
@@ -72,10 +86,10 @@ export function size(bytes) {
     : `${whole.format(bytes / 1024 ** 2)} MiB`;
 }
 
-/** What L1 takes of what it may take; that is less than configured while memory is short. */
+/** What L1 takes, and what it may take where that is less than configured: memory is short. */
 export function memoryOfCache(metrics) {
   const limit = sum(metrics, 'heimdall_cache_limit_bytes');
   const isShort = limit < sum(metrics, 'heimdall_cache_configured_bytes');
   const used = size(sum(metrics, 'heimdall_cache_size_bytes'));
-  return `${used} of ${size(limit)}${isShort ? ' (short)' : ''}`;
+  return isShort ? `${used} of ${size(limit)}` : used;
 }

@@ -1,5 +1,7 @@
+import { bar, byId, column, element, fillTable, number, stateText } from './status-drawing.js';
 import {
   bucketsOf,
+  countsBetween,
   duration,
   memoryOfCache,
   parseMetrics,
@@ -12,71 +14,13 @@ import {
 } from './status-figures.js';
 
 // The status page reads what anybody may read (`/metrics`), and with a token, or from loopback, the
-// admin API. It draws with DOM calls alone: no text of others ever becomes markup.
+// admin API.
 
 const pollMs = 2000;
 const historyMax = 150;
 const history = [];
 let before;
 let token = sessionStorage.getItem('token') ?? '';
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className !== undefined) made.className = className;
-  return made;
-}
-
-/** A table: cells are text, or elements; numbers stand to the right. */
-function fillTable(id, caption, heading, rows) {
-  const table = byId(id);
-  table.replaceChildren();
-  if (rows.length === 0) return;
-  table.append(element('caption', caption));
-  const head = element('tr');
-  for (const { text, isNumber } of heading) {
-    const cell = element('th', text, isNumber ? 'number' : '');
-    cell.scope = 'col';
-    head.append(cell);
-  }
-  const thead = element('thead');
-  thead.append(head);
-  const body = element('tbody');
-  for (const row of rows) {
-    const line = element('tr');
-    row.forEach((content, column) => {
-      const cell = element('td', undefined, heading[column].isNumber ? 'number' : '');
-      cell.append(content);
-      line.append(cell);
-    });
-    body.append(line);
-  }
-  table.append(thead, body);
-}
-
-const column = (text) => ({ text, isNumber: false });
-const number = (text) => ({ text, isNumber: true });
-
-function bar(share) {
-  const made = element('span', '', 'bar');
-  made.style.width = `${(share * 10).toFixed(2)}rem`;
-  made.setAttribute('aria-hidden', 'true');
-  return made;
-}
-
-function stateText(state) {
-  const classes = {
-    up: 'good',
-    connected: 'good',
-    on: 'good',
-    down: 'bad',
-    lost: 'bad',
-    loop: 'bad',
-  };
-  return element('span', state, classes[state] ?? 'quiet');
-}
 
 const layerNames = {
   l1: 'L1: memory of this replica',
@@ -134,21 +78,42 @@ function drawLayers(metrics) {
   );
 }
 
-function drawLatency(metrics) {
-  // Since the start, until there were queries since this page was opened.
+/** Since the start, until there were queries since this page was opened. */
+function latencyPeriod(metrics) {
   const opened = history[0]?.metrics;
   const isBusy = quantile(bucketsOf(metrics, opened), 0.5) > 0;
-  const since = isBusy ? opened : undefined;
+  return isBusy
+    ? { since: opened, caption: 'of the last minutes' }
+    : { since: undefined, caption: 'since the start' };
+}
+
+function drawLatency(metrics) {
+  const { since, caption } = latencyPeriod(metrics);
   const layers = [...totalsBy(metrics, 'heimdall_query_duration_seconds_count', 'layer').keys()];
   const rows = [undefined, ...layers].flatMap((layer) => {
     const buckets = bucketsOf(metrics, since, layer);
     const p50 = quantile(buckets, 0.5);
     if (Number.isNaN(p50)) return [];
     const name = layer === undefined ? 'all' : (layerNames[layer] ?? layer);
-    return [[name, `≤ ${duration(p50)}`, `≤ ${duration(quantile(buckets, 0.99))}`]];
+    return [[name, `≤\u00A0${duration(p50)}`, `≤\u00A0${duration(quantile(buckets, 0.99))}`]];
   });
-  const caption = isBusy ? 'of the last minutes' : 'since the start';
   fillTable('latency', caption, [column('layer'), number('half'), number('99 of 100')], rows);
+}
+
+/** How many answers took how long: each bucket by itself, where the metrics add them up. */
+function drawHistogram(metrics) {
+  const { since, caption } = latencyPeriod(metrics);
+  const counts = countsBetween(bucketsOf(metrics, since));
+  const all = counts.reduce((total, { count }) => total + count, 0);
+  const most = Math.max(...counts.map(({ count }) => count));
+  const rows = counts.map(({ bound, count }) => [
+    Number.isFinite(bound) ? `≤\u00A0${duration(bound)}` : 'longer',
+    whole.format(count),
+    percent.format(count / all),
+    bar(count / most),
+  ]);
+  const heading = [column('time'), number('answers'), number('share'), column('')];
+  fillTable('histogram', caption, heading, rows);
 }
 
 function drawTraffic(metrics) {
@@ -296,7 +261,7 @@ function drawRate() {
   line.setAttribute('points', points.join(' '));
   byId('rate').replaceChildren(line);
   byId('rate-text').textContent =
-    `now ${whole.format(rates.at(-1) ?? 0)}, most ${whole.format(Math.max(0, ...rates))} in the last ${String(Math.round((rates.length * pollMs) / 60000))} minutes`;
+    `now ${whole.format(rates.at(-1) ?? 0)}, most ${whole.format(Math.max(0, ...rates))} in the last ${whole.format((rates.length * pollMs) / 1000)} seconds`;
 }
 
 async function admin(path, init = {}) {
@@ -338,6 +303,7 @@ async function poll() {
     drawRate();
     drawLayers(metrics);
     drawLatency(metrics);
+    drawHistogram(metrics);
     drawTraffic(metrics);
     drawUpstreams(metrics, cluster);
     drawCluster(cluster);
