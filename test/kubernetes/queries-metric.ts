@@ -2,11 +2,16 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { makeCertificate } from '../support/certificates.ts';
+import { comesTrue } from './checks.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { isTrue } from './manifests.ts';
+import type { Manifest } from './manifests.ts';
 
 const group = 'custom.metrics.k8s.io';
 const version = 'v1beta2';
 const metric = 'heimdall_queries_per_second';
+/** The API server looks for it every few seconds. */
+const patienceMs = 60_000;
 /** Of the addresses that the control plane holds for pods; the last. */
 const podNumber = 7;
 
@@ -42,7 +47,12 @@ export class QueriesMetric {
     await new Promise<void>((resolve) => server.listen(0, host, resolve));
     const { port } = server.address() as AddressInfo;
     this.#plane.must(['apply', '-f', '-'], JSON.stringify(registration(host, port)));
-    this.#plane.must(['wait', '--for=condition=Available', `apiservice/${version}.${group}`]);
+    const path = `/apis/apiregistration.k8s.io/v1/apiservices/${version}.${group}`;
+    const isTaken = await comesTrue(async () => {
+      const response = await fetch(this.#plane.url + path);
+      return isTrue('Available', (await response.json()) as Manifest);
+    }, patienceMs);
+    if (!isTaken) throw new Error(`the API server does not reach ${group}`);
   }
 
   stop(): void {

@@ -3,6 +3,8 @@ import { at } from './manifests.ts';
 import type { Container, Manifest } from './manifests.ts';
 
 const pollMs = 150;
+/** A node that has said nothing for 50 s counts as lost, and its pods as not ready. */
+const beatMs = 5_000;
 
 /**
  * What a kubelet tells the API, without running anything: pods that were given to a node are ready a
@@ -12,6 +14,8 @@ export class SimulatedKubelet {
   readonly #url: string;
   readonly #addressOf: (pod: string) => string | undefined;
   #isStopped = false;
+  readonly #nodes: string[] = [];
+  #beatAtMs = 0;
   #loop: Promise<void> = Promise.resolve();
 
   /** @param addressOf the address of a pod by its name; pods without one are left alone */
@@ -43,6 +47,13 @@ export class SimulatedKubelet {
       },
     });
     await this.#beat(name, { capacity, allocatable: capacity });
+    this.#nodes.push(name);
+  }
+
+  async #beatAll(): Promise<void> {
+    if (performance.now() < this.#beatAtMs) return;
+    this.#beatAtMs = performance.now() + beatMs;
+    for (const name of this.#nodes) await this.#beat(name);
   }
 
   /** Says that a node is well; controllers would take its pods away else. */
@@ -65,6 +76,7 @@ export class SimulatedKubelet {
 
   async #work(): Promise<void> {
     while (!this.#isStopped) {
+      await this.#beatAll();
       const response = await fetch(`${this.#url}/api/v1/pods`);
       const { items } = (await response.json()) as { readonly items: readonly Manifest[] };
       for (const pod of items) await this.#serve(pod);
