@@ -43,6 +43,7 @@ function entryLines(entry: Readonly<Record<string, unknown>>): string[] {
   const marks = [
     entry['dnssecOk'] === true ? ', dnssec ok' : '',
     entry['checkingDisabled'] === true ? ', checking disabled' : '',
+    'subnet' in entry ? `, for ${cellText(entry['subnet'])}` : '',
     entry['stale'] === true ? ', stale' : '',
   ].join('');
   const text = (key: string): string => cellText(entry[key]);

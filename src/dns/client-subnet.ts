@@ -1,4 +1,6 @@
+import { formatAddressOctets } from '../base/address-text.ts';
 import { byteAt, putUint16, uint16At } from '../base/bytes.ts';
+import { parseNetwork } from '../base/network.ts';
 import { ednsOption, recordType } from './codes.ts';
 import { readEdns } from './edns.ts';
 import type { EdnsOption } from './edns.ts';
@@ -90,6 +92,21 @@ export function shortenSubnet(subnet: ClientSubnet, limits: SubnetLimits): Clien
   const sourceBits = Math.min(subnet.sourceBits, bitsMax);
   if (sourceBits === 0) return nobody;
   return { family, sourceBits, address: prefixOf(address, sourceBits) };
+}
+
+/** The subnet as text: `198.51.100.0/24`. */
+export function formatSubnet({ family, sourceBits, address }: ClientSubnet): string {
+  const length = family === subnetFamily.IPv6 ? 16 : 4;
+  const octets = Buffer.alloc(length);
+  address.copy(octets);
+  return `${formatAddressOctets(octets, 0, length)}/${String(sourceBits)}`;
+}
+
+/** Reads what {@link formatSubnet} writes. @throws {MalformedAddress} */
+export function parseSubnet(text: string): ClientSubnet {
+  const { octets, prefixLength: sourceBits } = parseNetwork(text);
+  const family = octets.length === 4 ? subnetFamily.IPv4 : subnetFamily.IPv6;
+  return { family, sourceBits, address: prefixOf(Buffer.from(octets), sourceBits) };
 }
 
 /** Octets that a prefix of so many bits takes. */

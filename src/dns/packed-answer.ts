@@ -60,7 +60,7 @@ export interface PackedAnswer {
   readonly flags: number;
   readonly ttlSeconds: number;
   /** As {@link packExtras} makes them. */
-  readonly errors: Buffer;
+  readonly extras: Buffer;
   /** Kept as it is: a copy of its own. */
   readonly wire: Buffer;
 }
@@ -69,11 +69,11 @@ export interface PackedAnswer {
 export function unpackAnswer({
   flags,
   ttlSeconds,
-  errors,
+  extras,
   wire,
 }: PackedAnswer): Answer | undefined {
   const kind = kinds[flags & kindMask];
-  const unpacked = unpackExtras(errors);
+  const unpacked = unpackExtras(extras);
   if (kind === undefined || unpacked === undefined || !isAnswer(wire)) return undefined;
   const authenticData = (flags & flagAuthenticData) !== 0;
   return { kind, wire, ttlSeconds, authenticData, ...unpacked };

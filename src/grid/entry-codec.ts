@@ -1,5 +1,5 @@
 import type { Answer } from '../dns/answer.ts';
-import { packedFlags, packErrors, unpackAnswer } from '../dns/packed-answer.ts';
+import { packedFlags, packExtras, unpackAnswer } from '../dns/packed-answer.ts';
 import type { Disbelief, Seal } from './seal.ts';
 
 /**
@@ -7,10 +7,10 @@ import type { Disbelief, Seal } from './seal.ts';
  *
  *      0  u8   format version
  *      1  u8   flags: two bits kind, 4: AD
- *      2  u16  length of the extended errors
+ *      2  u16  length of what goes with it
  *      4  f64  grid time in milliseconds at which the TTLs in the answer were right
  *     12  u32  seconds that it may be served from then on
- *     16       extended errors as EDNS options, then the answer
+ *     16       extended errors and scope as EDNS options, then the answer
  */
 export const entryVersion = 1;
 const entryHeadLength = 16;
@@ -25,14 +25,14 @@ export interface GridEntry {
 /** @param place map and key that the entry will lie under */
 export function encodeEntry(place: string, entry: GridEntry, seal: Seal): Buffer {
   const { answer, ttlsRightAtGridMs } = entry;
-  const errors = packErrors(answer.extendedErrors);
+  const extras = packExtras(answer);
   const head = Buffer.alloc(entryHeadLength);
   head[0] = entryVersion;
   head[1] = packedFlags(answer);
-  head.writeUInt16BE(errors.length, 2);
+  head.writeUInt16BE(extras.length, 2);
   head.writeDoubleBE(ttlsRightAtGridMs, 4);
   head.writeUInt32BE(answer.ttlSeconds, 12);
-  return seal.seal(place, Buffer.concat([head, errors, answer.wire]));
+  return seal.seal(place, Buffer.concat([head, extras, answer.wire]));
 }
 
 /** The entry, its octets copied, or why it is not believed. */
@@ -46,7 +46,7 @@ export function decodeEntry(place: string, sealed: Buffer, seal: Seal): GridEntr
   const answer = unpackAnswer({
     flags: payload.readUInt8(1),
     ttlSeconds: payload.readUInt32BE(12),
-    errors: payload.subarray(entryHeadLength, Math.min(wireAt, payload.length)),
+    extras: payload.subarray(entryHeadLength, Math.min(wireAt, payload.length)),
     wire: Buffer.from(payload.subarray(wireAt)),
   });
   if (answer === undefined || !Number.isFinite(ttlsRightAtGridMs)) return 'malformed';

@@ -1,6 +1,7 @@
 import { isPlainNxdomain } from '../dns/answer.ts';
 import type { Answer } from '../dns/answer.ts';
-import { MalformedName } from '../base/errors.ts';
+import { MalformedAddress, MalformedName } from '../base/errors.ts';
+import { formatSubnet, parseSubnet } from '../dns/client-subnet.ts';
 import { recordTypeName, recordTypeNumber } from '../dns/codes.ts';
 import { formatName, lowerName, parseName } from '../dns/name.ts';
 import { decodeKey, encodeKey, typeOfNxdomain } from '../dns/question.ts';
@@ -10,7 +11,8 @@ const allTypes = '*';
 
 /**
  * A question key as text that a person can read in Management Center: `www.example.com./AAAA/IN`,
- * with `+do` and `+cd` behind it where these flags were set.
+ * with `+do` and `+cd` behind it where these flags were set, and on behalf of a subnet
+ * `+net=198.51.100.0-24`: the last two slashes are those around the type.
  */
 export function gridKey(key: Buffer): string {
   const { type } = decodeKey(key).question;
@@ -31,14 +33,16 @@ function keyText(key: Buffer, type: string): string {
   const { question, flags } = decodeKey(key);
   const dnssecOk = flags.dnssecOk ? '+do' : '';
   const checkingDisabled = flags.checkingDisabled ? '+cd' : '';
-  return `${formatName(question.name)}/${type}/IN${dnssecOk}${checkingDisabled}`;
+  const { clientSubnet } = flags;
+  const subnet = clientSubnet ? `+net=${formatSubnet(clientSubnet).replace('/', '-')}` : '';
+  return `${formatName(question.name)}/${type}/IN${dnssecOk}${checkingDisabled}${subnet}`;
 }
 
 /** The question key that a grid key stands for; undefined when it is none of ours. */
 export function parseGridKey(text: string): Buffer | undefined {
-  const match = /^(.+)\/([A-Z0-9]+|\*)\/IN(\+do)?(\+cd)?$/s.exec(text);
+  const match = /^(.+)\/([A-Z0-9]+|\*)\/IN(\+do)?(\+cd)?(?:\+net=(.+)-(\d+))?$/s.exec(text);
   if (match === null) return undefined;
-  const [, name = '', typeText = '', dnssecOk, checkingDisabled] = match;
+  const [, name = '', typeText = '', dnssecOk, checkingDisabled, address, bits = ''] = match;
   const type = typeText === allTypes ? typeOfNxdomain : recordTypeNumber(typeText);
   if (type === undefined) return undefined;
   const flags = {
@@ -46,9 +50,11 @@ export function parseGridKey(text: string): Buffer | undefined {
     checkingDisabled: checkingDisabled !== undefined,
   };
   try {
-    return encodeKey({ name: lowerName(parseName(name)), type }, flags);
+    const question = { name: lowerName(parseName(name)), type };
+    if (address === undefined) return encodeKey(question, flags);
+    return encodeKey(question, { ...flags, clientSubnet: parseSubnet(`${address}/${bits}`) });
   } catch (error) {
-    if (error instanceof MalformedName) return undefined;
+    if (error instanceof MalformedName || error instanceof MalformedAddress) return undefined;
     throw error;
   }
 }

@@ -175,7 +175,7 @@ function answerFrom(
   const answer = unpackAnswer({
     flags: flags & ~freeFlagsMask,
     ttlSeconds: uint32At(frame, 21),
-    errors: frame.subarray(extrasAt, wireAt),
+    extras: frame.subarray(extrasAt, wireAt),
     wire: Buffer.from(frame.subarray(wireAt)),
   });
   const ageSeconds = frame.readDoubleBE(13);

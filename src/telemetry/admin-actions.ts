@@ -22,6 +22,8 @@ export interface CacheEntryView {
   readonly kind: AnswerKind | 'failure';
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
+  /** Whom it is for, where upstreams are told of it: `198.51.100.0/24`. */
+  readonly subnet?: string;
   /** What is left of its TTL, 0 once it is stale. */
   readonly ttlSeconds: number;
   readonly ageSeconds: number;

@@ -50,6 +50,28 @@ describe('snapshot', () => {
     expect(stale).toMatchObject({ expiredForMs: 40_000 });
   });
 
+  test('answers for a subnet stay for it, and those for everybody for everybody', async () => {
+    const clock = new VirtualClock();
+    const before = newCache();
+    const wide = { ...answerFor('wide.example', 300), scopeBits: 0 };
+    const narrow = { ...answerFor('narrow.example', 300), scopeBits: 24 };
+    before.keep(keyFor('wide.example', 1, '198.51.100.0/24'), wide, clock.nowMs(), 0);
+    before.keep(keyFor('narrow.example', 1, '198.51.100.0/24'), narrow, clock.nowMs(), 0);
+    await new Snapshot(path, before, clock).save();
+    const cache = newCache();
+    await new Snapshot(path, cache, clock).load(staleSecondsMax);
+    const scopeOf = (name: string, subnet?: string): number | undefined =>
+      cache.recall(keyFor(name, 1, subnet), clock.nowMs(), false)?.entry.answer.scopeBits;
+    expect(scopeOf('wide.example', '203.0.113.0/24')).toBe(0);
+    expect(scopeOf('wide.example')).toBe(0);
+    expect(scopeOf('narrow.example', '198.51.100.0/24')).toBe(24);
+    for (const subnet of ['203.0.113.0/24', undefined]) {
+      expect(
+        cache.recall(keyFor('narrow.example', 1, subnet), clock.nowMs(), false),
+      ).toBeUndefined();
+    }
+  });
+
   test('entries past their stale time are left out', async () => {
     const clock = new VirtualClock();
     await saved(clock, 10);

@@ -1,14 +1,17 @@
 import type { Answer } from '../../src/dns/answer.ts';
 import { MessageWriter } from '../../src/dns/message-writer.ts';
+import { parseSubnet } from '../../src/dns/client-subnet.ts';
 import { flagRecursionAvailable, flagResponse, putCounts } from '../../src/dns/message.ts';
 import { parseName } from '../../src/dns/name.ts';
 import { encodeKey } from '../../src/dns/question.ts';
 
 const plainFlags = { dnssecOk: false, checkingDisabled: false };
 
-/** The key of a name and type without DO and CD. */
-export function keyFor(name: string, type = 1): Buffer {
-  return encodeKey({ name: parseName(name), type }, plainFlags);
+/** The key of a name and type without DO and CD, perhaps on behalf of a subnet. */
+export function keyFor(name: string, type = 1, subnet?: string): Buffer {
+  const flags =
+    subnet === undefined ? plainFlags : { ...plainFlags, clientSubnet: parseSubnet(subnet) };
+  return encodeKey({ name: parseName(name), type }, flags);
 }
 
 /** An answer as `sanitizeResponse` makes it: A records, all with the same TTL. */

@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   encodeClientSubnet,
+  formatSubnet,
   isClientSubnetValid,
   isForOtherSubnet,
+  parseSubnet,
   readClientSubnet,
   shortenSubnet,
   withScope,
@@ -63,6 +65,13 @@ describe('the option of a query (RFC 7871 section 6)', () => {
     );
   });
 });
+
+test.each(['0.0.0.0/0', '198.51.100.0/24', '192.0.2.128/25', '2001:db8:1200::/40', '::/12'])(
+  '%s is the same as text and back',
+  (text) => {
+    expect(formatSubnet(parseSubnet(text))).toBe(text);
+  },
+);
 
 describe('what upstreams are told', () => {
   test.each([

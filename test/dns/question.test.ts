@@ -1,17 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseName } from '../../src/dns/name.ts';
+import { parseSubnet } from '../../src/dns/client-subnet.ts';
 import {
   decodeKey,
   echoesQuestion,
   echoesQuestionFolded,
   encodeKey,
   formatQuestion,
+  isKey,
   keyText,
+  keyWithoutSubnet,
   readQuestion,
 } from '../../src/dns/question.ts';
 
 const name = parseName('www.example.com');
 const plain = { dnssecOk: false, checkingDisabled: false };
+const subnets = ['0.0.0.0/0', '198.51.0.0/16', '198.51.0.0/17', '::/16', '2001:db8:1200::/40'];
 
 describe('the key of a question', () => {
   test.each([
@@ -34,9 +38,34 @@ describe('the key of a question', () => {
       encodeKey({ name, type: 1 }, { ...plain, dnssecOk: true }),
       encodeKey({ name, type: 1 }, { ...plain, checkingDisabled: true }),
       encodeKey({ name: parseName('www.example.net'), type: 1 }, plain),
+      ...subnets.map((text) =>
+        encodeKey({ name, type: 1 }, { ...plain, clientSubnet: parseSubnet(text) }),
+      ),
     ].map(keyText);
-    expect(new Set(keys).size).toBe(5);
+    expect(new Set(keys).size).toBe(5 + subnets.length);
     expect(keyText(encodeKey({ name: Buffer.from(name), type: 1 }, plain))).toBe(keys[0]);
+  });
+});
+
+describe('the key of a question on behalf of a subnet (RFC 7871)', () => {
+  test.each(subnets)('keeps it, and can do without: %s', (text) => {
+    const flags = { dnssecOk: true, checkingDisabled: false, clientSubnet: parseSubnet(text) };
+    const key = encodeKey({ name, type: 28 }, flags);
+    expect(isKey(key)).toBe(true);
+    expect(decodeKey(key)).toEqual({ question: { name, type: 28 }, flags });
+    const without = encodeKey({ name, type: 28 }, { dnssecOk: true, checkingDisabled: false });
+    expect(keyWithoutSubnet(key)).toEqual(without);
+    expect(keyWithoutSubnet(without)).toBeUndefined();
+  });
+
+  test('is none where its parts do not fit', () => {
+    const key = encodeKey({ name, type: 1 }, { ...plain, clientSubnet: parseSubnet('10.0.0.0/8') });
+    const bitsAt = key.length - 5;
+    for (const bits of [0, 16, 255]) {
+      const damaged = Buffer.from(key);
+      damaged[bitsAt] = bits;
+      expect(isKey(damaged)).toBe(false);
+    }
   });
 });
 

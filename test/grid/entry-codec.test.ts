@@ -20,6 +20,12 @@ describe('entries of the grid', () => {
     expect(decodeEntry(place, encodeEntry(place, entry, seal), seal)).toEqual(entry);
   });
 
+  test('keep for whom they are (RFC 7871)', () => {
+    const seal = new Seal([newKey]);
+    const scoped = { ...entry, answer: { ...answer, scopeBits: 17 } };
+    expect(decodeEntry(place, encodeEntry(place, scoped, seal), seal)).toEqual(scoped);
+  });
+
   test('are refused after any change of any octet', () => {
     const seal = new Seal([newKey]);
     const sealed = encodeEntry(place, entry, seal);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseName } from '../../src/dns/name.ts';
+import { parseSubnet } from '../../src/dns/client-subnet.ts';
 import { encodeKey } from '../../src/dns/question.ts';
 import { FrameCutter } from '../../src/pod/frame-stream.ts';
 import {
@@ -39,6 +40,13 @@ const outcomes: readonly Outcome[] = [
     detail: '192.0.2.1:53',
     authoritative: true,
   },
+  {
+    kind: 'answer',
+    answer: { ...answer, scopeBits: 24 },
+    ageSeconds: 0,
+    extendedErrors: [],
+    layer: 'l2',
+  },
   { kind: 'failure', code: 2, extendedErrors: [{ code: 23, text: 'é' }], layer: 'failure' },
   { kind: 'failure', code: 5, extendedErrors: [], layer: 'admit', detail: 'loop' },
   { kind: 'drop', reason: 'because' },
@@ -47,6 +55,16 @@ const outcomes: readonly Outcome[] = [
 describe('what a worker asks its primary', () => {
   test.each(['client', 'prefetch', 'refresh'] as const)('passes whole: %s', (purpose) => {
     const ask = { number: 4_294_967_295, purpose, waitedMs: 1234, key };
+    expect(decodeAsk(encodeAsk(ask))).toEqual(ask);
+  });
+
+  test('passes whole on behalf of a subnet', () => {
+    const flags = { dnssecOk: true, checkingDisabled: true };
+    const ownKey = encodeKey(
+      { name: parseName('www.example'), type: 1 },
+      { ...flags, clientSubnet: parseSubnet('2001:db8:1200::/40') },
+    );
+    const ask = { number: 1, purpose: 'client', waitedMs: 0, key: ownKey } as const;
     expect(decodeAsk(encodeAsk(ask))).toEqual(ask);
   });
 
