@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,6 +10,7 @@ import {
   containersOf,
   environmentOf,
   find,
+  manifestsRoot,
   memberOf,
   overlays,
   parseManifests,
@@ -52,6 +53,11 @@ function rendered(overlay: Overlay): readonly Manifest[] {
 describe('the schemas of Kubernetes and of the operators', () => {
   test.each(overlays)('accept k8s/%s', (overlay) => {
     expect(schemas.complaints(texts.get(overlay) ?? '')).toBe('');
+  });
+
+  test('accept the example for CoreDNS', () => {
+    const example = readFileSync(join(manifestsRoot, 'coredns/coredns.yaml'), 'utf8');
+    expect(schemas.complaints(example)).toBe('');
   });
 
   test.each<readonly [Overlay, string, string, string]>([
@@ -166,6 +172,23 @@ describe.each(podOverlays)('pods of k8s/%s', (overlay) => {
       name: 'heimdall',
     });
     expect(at(resolver, 'spec.replicas')).toBeUndefined();
+  });
+
+  test('are spread over zones and nodes, as far as there are any', () => {
+    for (const workload of workloads(rendered(overlay))) {
+      if (workload.kind === 'DaemonSet') continue; // one on each node in any case
+      const spec = at(workload, 'spec.template.spec');
+      const labelSelector = at(workload, 'spec.selector');
+      const spread = { maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway', labelSelector };
+      expect(at(spec, 'topologySpreadConstraints')).toEqual([
+        { ...spread, topologyKey: 'topology.kubernetes.io/zone' },
+        { ...spread, topologyKey: 'kubernetes.io/hostname' },
+      ]);
+      const apart = 'affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution';
+      expect(at(spec, apart)).toEqual([
+        { weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector } },
+      ]);
+    }
   });
 
   test('are what Services, budgets and policies select', () => {

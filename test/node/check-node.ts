@@ -1,6 +1,7 @@
 /** The checks of `npm run test:node`, in the space that run-node.ts made for them. */
 import { Checks } from '../kubernetes/checks.ts';
 import { ControlPlane } from '../kubernetes/control-plane.ts';
+import { checkBehindCoredns } from './behind-coredns.ts';
 import { Clients } from './clients.ts';
 import { checkNodeLocal } from './node-local-checks.ts';
 import { OverlayChecks } from './overlay-checks.ts';
@@ -33,8 +34,12 @@ async function run(): Promise<void> {
     if (!wanted.includes(overlay)) continue;
     const applied = new OverlayChecks({ overlay, plane, checks, clients, folder });
     await applied.run();
-    if (overlay === 'sidecar') await checkRights(plane, checks, applied);
-    await applied.remove();
+    if (overlay === 'sidecar') {
+      await checkRights(plane, checks, applied);
+      await applied.remove();
+    } else {
+      await checkBehindCoredns({ plane, checks, folder, remove: () => applied.remove() });
+    }
   }
 }
 
