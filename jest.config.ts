@@ -16,7 +16,7 @@ const config: Config = {
   reporters: ['default'],
   /** Some start three members and three replicas and bound latency: nothing runs beside them. */
   maxWorkers: 1,
-  testTimeout: 20_000,
+  testTimeout: 60_000,
 };
 
 export default config;

@@ -22,7 +22,8 @@ afterEach(async () => {
 async function start(set: Readonly<Record<string, string>>): Promise<TestReplica> {
   upstream = await ScriptedUpstream.start({ script: ({ name }) => zone(name.toLowerCase()) });
   const routes = JSON.stringify([{ suffix: 'cluster.local', servers: [upstream.text] }]);
-  replica = await startReplica({ upstreams: [upstream.text], set: { routes, ...set } });
+  const patient = { 'upstream.tryTimeoutMinMs': '1500' }; // a question sent again would be counted as another
+  replica = await startReplica({ upstreams: [upstream.text], set: { routes, ...patient, ...set } });
   return replica;
 }
 

@@ -112,19 +112,29 @@ async function lastTryMs(seed: number): Promise<number> {
   return lastMs;
 }
 
+/** A seed takes a quarter of a second, and much more on a busy machine. */
+const patienceMs = seedCount * 10_000;
 const seeds = Array.from({ length: seedCount }, (_, index) => index + 1);
 
 describe('three replicas that share what they know of an upstream', () => {
-  test('never leave out what answered them a moment ago, whatever the others say', async () => {
-    const violations: string[] = [];
-    for (const seed of seeds) violations.push(...(await trustsItself(seed)));
-    expect(violations).toEqual([]);
-  }, 120_000);
+  test(
+    'never leave out what answered them a moment ago, whatever the others say',
+    async () => {
+      const violations: string[] = [];
+      for (const seed of seeds) violations.push(...(await trustsItself(seed)));
+      expect(violations).toEqual([]);
+    },
+    patienceMs,
+  );
 
-  test('leave one alone that fell silent as soon as the busiest knows, the idle ones too', async () => {
-    for (const seed of seeds)
-      expect([seed, await lastTryMs(seed)]).toEqual([seed, below(avoidedMs)]);
-  }, 120_000);
+  test(
+    'leave one alone that fell silent as soon as the busiest knows, the idle ones too',
+    async () => {
+      for (const seed of seeds)
+        expect([seed, await lastTryMs(seed)]).toEqual([seed, below(avoidedMs)]);
+    },
+    patienceMs,
+  );
 });
 
 /** Any number below a bound. */

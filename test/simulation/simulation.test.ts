@@ -30,8 +30,8 @@ const upstreamMayFail: Expectation = {
 const steps = 60;
 const names = 25;
 
-/** A seed takes a tenth of a second, and more on a busy machine. */
-const patienceMs = 60_000 + seeds.length * 1000;
+/** A seed takes a tenth of a second, and much more on a busy machine. */
+const patienceMs = 60_000 + seeds.length * 4000;
 
 /** What happened in a run, for whoever has to find out why it failed. */
 interface Run {
