@@ -4,7 +4,7 @@ import { SimulatedCluster } from './cluster.ts';
 import type { SimulatedReplica } from './cluster.ts';
 
 const [preferred, other] = ['192.0.2.53:53', '192.0.2.54:53'];
-const seedCount = 40;
+const seedCount = 20;
 const steps = 120;
 /** As long as an own answer outweighs the others in any case. */
 const ownSuccessMs = 10_000;

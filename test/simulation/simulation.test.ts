@@ -7,7 +7,7 @@ import type { Expectation } from './invariants.ts';
 import { mend, worsen } from './weather.ts';
 
 /** More for a long run: `SIMULATION_SEEDS=5000 npm run test:fast -- test/simulation`. */
-const seedCount = Number(process.env['SIMULATION_SEEDS'] ?? '150');
+const seedCount = Number(process.env['SIMULATION_SEEDS'] ?? '100');
 /** One seed to look at alone. */
 const onlySeed = process.env['SIMULATION_SEED'];
 /** Seeds that found a defect once; they stay. */
