@@ -106,6 +106,12 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
     quiet: { [`heimdall_queries_shed_total{${replica},reason="rate_limit"}`]: '0+6x60' },
     minutes: 20,
   },
+  HeimdallMemoryShort: {
+    fires: { [`heimdall_cache_shed_total{${replica},instance="a"}`]: '0+600x60' },
+    // A burst that is over.
+    quiet: { [`heimdall_cache_shed_total{${replica},instance="a"}`]: '0+600x5 3000x60' },
+    minutes: 25,
+  },
   HeimdallGridUnreachable: {
     fires: { [`heimdall_grid_connected{${replica},instance="a"}`]: '0x10' },
     quiet: {
