@@ -89,6 +89,7 @@ describe('where pods ask Heimdall first', () => {
       maxUnavailable: 0,
       maxSurge: 1,
     });
+    expect(at(resolver, 'spec.minReadySeconds')).toBeUndefined();
     const service = find(nodeLocal, 'Service', 'heimdall');
     expect(at(service, 'spec.internalTrafficPolicy')).toBe('Local');
   });

@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { comesTrue } from '../kubernetes/checks.ts';
@@ -32,12 +33,21 @@ export async function checkNodeLocal(setting: Setting): Promise<void> {
     renderOverlay('node-local'),
   );
   const isUp = await comesTrue(() => fleet.isComplete(1), patienceMs);
-  checks.that('one resolver ready on the node', isUp);
+  // kube-proxy hears of it a moment later.
+  const isServed = await comesTrue(() => answers(fleet.service), patienceMs);
+  checks.that('one resolver ready on the node, and reached by its Service', isUp && isServed);
   await checkSearchLists(setting, fleet);
   await checkUpdate(setting, fleet);
   plane.must(['delete', 'namespace', namespace, '--wait=false']);
   const isGone = (): boolean => !plane.kubectl(['get', 'namespace', namespace]).isOk;
   checks.that('deleted, it is gone', await comesTrue(isGone, patienceMs));
+}
+
+async function answers(address: string): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
+  resolver.setServers([address]);
+  const found = await resolver.resolve4('ready.example').catch(() => []);
+  return found.length > 0;
 }
 
 async function checkSearchLists(setting: Setting, fleet: Fleet): Promise<void> {
