@@ -4,6 +4,7 @@ import type { TestMember } from '../support/member.ts';
 import type { ReadMessage } from '../support/messages.ts';
 import { answerAll, ScriptedUpstream, soaRecord } from '../support/scripted-upstream.ts';
 import type { Script } from '../support/scripted-upstream.ts';
+import { answerBySubnet, onBehalfOf, scopeIn } from '../support/subnets.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Cluster, patient, queriesPerName } from './cluster.ts';
 
@@ -25,6 +26,7 @@ beforeAll(async () => {
       'cache.failureTtlSeconds': '5',
       'cache.serveStale.clientTimeoutMs': '500',
       'upstream.queryBudgetMs': '1500',
+      'upstream.clientSubnet.policy': 'forward',
     },
   });
 }, memberStartMs);
@@ -74,6 +76,22 @@ describe('an answer that one replica fetched', () => {
     expect(ttlOf(second)).toBeLessThanOrEqual(ttlSeconds);
     expect(ttlOf(second)).toBeGreaterThan(ttlSeconds - 5);
     expect(asked('shared.example')).toBe(1);
+  });
+
+  test('on behalf of a subnet is for the same one elsewhere, and for no other (RFC 7871 7.3.1)', async () => {
+    upstream.script = answerBySubnet;
+    const ask = (replica: number, prefix: string): Promise<ReadMessage> =>
+      cluster.client(replica).read('s24.example', { edns: onBehalfOf(prefix) });
+    const before = await sharedSoFar();
+    const first = await ask(0, '198.51.100.0/24');
+    await shared(before + 1);
+    const same = await ask(1, '198.51.100.0/24');
+    expect(same.answers.map(withoutTtl)).toEqual(['s24.example A 203.0.113.100']);
+    expect([first, same].map(scopeIn)).toEqual(['00011818c63364', '00011818c63364']);
+    expect(asked('s24.example')).toBe(1);
+    const other = await ask(1, '198.51.101.0/24');
+    expect(other.answers.map(withoutTtl)).toEqual(['s24.example A 203.0.113.101']);
+    expect(asked('s24.example')).toBe(2);
   });
 
   test('has its age with it: the TTL goes on counting down (RFC 1035 3.2.1)', async () => {

@@ -10,6 +10,7 @@ import { encodeQuery, readMessage } from '../support/messages.ts';
 import { ReplicaProcess } from '../support/processes.ts';
 import { addressRecord, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import type { ScriptedReply } from '../support/scripted-upstream.ts';
+import { answerBySubnet, onBehalfOf } from '../support/subnets.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let upstream: ScriptedUpstream;
@@ -86,6 +87,25 @@ describe('two workers on one port', () => {
     await client.close();
     await askFromMany(replica, query);
     expect(upstream.queries).toHaveLength(1);
+  });
+
+  test('an answer on behalf of a subnet is for that one in both, one for everybody for all', async () => {
+    upstream.script = answerBySubnet;
+    const replica = await start({ 'upstream.clientSubnet.policy': 'forward' });
+    const ask = async (name: string, prefix: string): Promise<string[]> =>
+      (await askFromMany(replica, encodeQuery({ name, edns: onBehalfOf(prefix) })))
+        .flatMap(answersOf)
+        .map((record) => record.split(' ').slice(-1).join(' '));
+    for (const third of ['100', '101']) {
+      const addresses = await ask('s24.example', `198.51.${third}.0/24`);
+      expect(new Set(addresses)).toEqual(new Set([`203.0.113.${third}`]));
+    }
+    expect(upstream.queries).toHaveLength(2);
+    for (const third of ['100', '101']) {
+      const addresses = await ask('s0.example', `198.51.${third}.0/24`);
+      expect(new Set(addresses)).toEqual(new Set(['203.0.113.100']));
+    }
+    expect(upstream.queries).toHaveLength(3);
   });
 
   test('/metrics adds up to what was sent, over UDP and TCP', async () => {

@@ -4,59 +4,26 @@ import { encodeQuery, readMessage } from '../support/messages.ts';
 import type { EdnsParts, ReadMessage } from '../support/messages.ts';
 import { proxyHeader } from '../support/proxy-header.ts';
 import { addressRecord, soaRecord } from '../support/scripted-upstream.ts';
-import type { Script, ScriptedQuery, ScriptedReply } from '../support/scripted-upstream.ts';
+import type { Script } from '../support/scripted-upstream.ts';
+import {
+  answerBySubnet,
+  onBehalfOf,
+  scopeIn,
+  subnetCode,
+  subnetData,
+  toldIn,
+} from '../support/subnets.ts';
 import { startWorld } from './world.ts';
 import type { World } from './world.ts';
 
 let world: World;
 afterEach(() => world.stop());
 
-const subnetCode = 8;
-
-/** The option of an IPv4 prefix, in hexadecimal: `192.0.2.0/24` is `00011800c00002`. */
-function subnetOf(prefix: string): Buffer {
-  const [address = '', bits = '0'] = prefix.split('/');
-  const octets = Buffer.from(address.split('.').map(Number));
-  const head = Buffer.from([0, 1, Number(bits), 0]);
-  return Buffer.concat([head, octets.subarray(0, Math.ceil(Number(bits) / 8))]);
-}
-
-function from(prefix: string): EdnsParts {
-  return { options: [{ code: subnetCode, data: subnetOf(prefix) }] };
-}
-
-/** What an upstream was told, in hexadecimal; undefined for nothing. */
-function toldIn({ edns }: ScriptedQuery): string | undefined {
-  const option = edns?.options.find(({ code }) => (code as number) === subnetCode);
-  return option === undefined || !('data' in option)
-    ? undefined
-    : Buffer.from(option.data as Buffer).toString('hex');
-}
-
 function told(): (string | undefined)[] {
   return world.upstream.queries.map(toldIn);
 }
 
-/** What came back to a client, in hexadecimal. */
-function scopeIn({ options }: ReadMessage): string | undefined {
-  return options.find(({ code }) => code === subnetCode)?.data.toString('hex');
-}
-
-/**
- * An upstream whose answer is 203.0.113.N for a subnet x.x.N.x, and 203.0.113.254 for nobody. The first
- * label says what it tells of the scope: `s0`, `s24`; others nothing.
- */
-function tailor(query: ScriptedQuery): ScriptedReply {
-  const data = Buffer.from(toldIn(query) ?? '', 'hex');
-  const last = data.length > 6 ? data.readUInt8(6) : 254;
-  const answers = [addressRecord(query.name, `203.0.113.${String(last)}`)];
-  const scope = /^s(\d+)/.exec(query.name)?.[1];
-  if (data.length === 0 || scope === undefined) return { answers };
-  data[3] = Number(scope);
-  return { answers, edns: [{ code: subnetCode, data }] };
-}
-
-function startWith(policy: string, script: Script = tailor): Promise<World> {
+function startWith(policy: string, script: Script = answerBySubnet): Promise<World> {
   return startWorld(script, {
     'upstream.clientSubnet.policy': policy,
     'listen.proxyProtocol.from': '127.0.0.1',
@@ -76,7 +43,10 @@ async function askAs(client: string, name: string, edns?: EdnsParts): Promise<Re
 describe('removed', () => {
   test('RFC 7871 11.1: by default upstreams are told nothing, and all share one answer', async () => {
     world = await startWith('remove');
-    const one = await world.replica.ask({ name: 's24.example', edns: from('198.51.100.0/24') });
+    const one = await world.replica.ask({
+      name: 's24.example',
+      edns: onBehalfOf('198.51.100.0/24'),
+    });
     const other = await askAs('198.51.101.7', 's24.example');
     expect([one, other].map(({ answers }) => answers)).toEqual([
       ['s24.example 300 A 203.0.113.254'],
@@ -90,8 +60,8 @@ describe('removed', () => {
 describe('forwarded', () => {
   test('RFC 7871 7.1.1: the upstream is told what the client says, no more bits than allowed', async () => {
     world = await startWith('forward');
-    await world.replica.ask({ name: 's24.example', edns: from('198.51.100.77/32') });
-    await world.replica.ask({ name: 's24.example', edns: from('198.51.0.0/16') });
+    await world.replica.ask({ name: 's24.example', edns: onBehalfOf('198.51.100.77/32') });
+    await world.replica.ask({ name: 's24.example', edns: onBehalfOf('198.51.0.0/16') });
     await world.replica.ask({ name: 's24.example' });
     await askAs('198.51.102.7', 's24.example');
     expect(told()).toEqual(['00011800c63364', '00011000c633', undefined]);
@@ -99,7 +69,7 @@ describe('forwarded', () => {
 
   test('RFC 7871 7.2.2: its option comes back with the scope, and to nobody else', async () => {
     world = await startWith('forward');
-    const parts = { name: 's24.example', edns: from('198.51.100.77/32') };
+    const parts = { name: 's24.example', edns: onBehalfOf('198.51.100.77/32') };
     expect(scopeIn(await world.replica.ask(parts))).toBe('00012018c633644d');
     expect(scopeIn(await world.replica.ask(parts))).toBe('00012018c633644d');
     expect(scopeIn(await world.replica.ask({ name: 's24.example', edns: {} }))).toBeUndefined();
@@ -113,10 +83,10 @@ describe('forwarded', () => {
         edns === undefined ? { name: 's24.example' } : { name: 's24.example', edns },
       );
     for (let round = 0; round < 2; round++) {
-      expect((await ask(from('198.51.100.0/24'))).answers).toEqual([
+      expect((await ask(onBehalfOf('198.51.100.0/24'))).answers).toEqual([
         's24.example 300 A 203.0.113.100',
       ]);
-      expect((await ask(from('198.51.101.0/24'))).answers).toEqual([
+      expect((await ask(onBehalfOf('198.51.101.0/24'))).answers).toEqual([
         's24.example 300 A 203.0.113.101',
       ]);
       expect((await ask()).answers).toEqual(['s24.example 300 A 203.0.113.254']);
@@ -128,9 +98,9 @@ describe('forwarded', () => {
     'RFC 7871 7.3: an answer for everybody is asked for once: %s',
     async (name) => {
       world = await startWith('forward');
-      const one = await world.replica.ask({ name, edns: from('198.51.100.0/24') });
+      const one = await world.replica.ask({ name, edns: onBehalfOf('198.51.100.0/24') });
       expect(scopeIn(one)).toBe('00011800c63364');
-      const other = await world.replica.ask({ name, edns: from('198.51.101.0/24') });
+      const other = await world.replica.ask({ name, edns: onBehalfOf('198.51.101.0/24') });
       expect(other.answers).toEqual(one.answers);
       expect(scopeIn(other)).toBe('00011800c63365');
       const { hotPath } = world.replica.resolver;
@@ -143,13 +113,13 @@ describe('forwarded', () => {
 
   test('RFC 7871 7.3: names that are not there are kept apart, and shared, in the same way', async () => {
     world = await startWith('forward', (query) => ({
-      ...tailor(query),
+      ...answerBySubnet(query),
       answers: [],
       authorities: [soaRecord('example')],
       code: 3,
     }));
     const ask = (name: string, prefix: string): Promise<ReadMessage> =>
-      world.replica.ask({ name, edns: from(prefix) });
+      world.replica.ask({ name, edns: onBehalfOf(prefix) });
     for (const name of ['s24.example', 's0.example']) {
       await ask(name, '198.51.100.0/24');
       await ask(name, '198.51.101.0/24');
@@ -159,13 +129,13 @@ describe('forwarded', () => {
 
   test('RFC 7871 7.1.2: a client that forbids is not told of, and what it is answered is for its like alone', async () => {
     world = await startWith('add');
-    const forbidden = await askAs('198.51.100.7', 's0.example', from('0.0.0.0/0'));
+    const forbidden = await askAs('198.51.100.7', 's0.example', onBehalfOf('0.0.0.0/0'));
     expect(scopeIn(forbidden)).toBe('00010000');
     expect(told()).toEqual(['00010000']);
     expect((await askAs('198.51.100.7', 's0.example')).answers).toEqual([
       's0.example 300 A 203.0.113.100',
     ]);
-    await askAs('198.51.101.7', 's0.example', from('0.0.0.0/0'));
+    await askAs('198.51.101.7', 's0.example', onBehalfOf('0.0.0.0/0'));
     expect(world.upstream.queries).toHaveLength(2);
     expect(await world.replica.metric('heimdall_cache_subnet_questions_total')).toEqual([
       'heimdall_cache_subnet_questions_total{result="forwarded"} 0',
@@ -193,13 +163,13 @@ describe('forwarded', () => {
     world = await startWith('forward', (query) => [
       {
         answers: [addressRecord(query.name, '203.0.113.66')],
-        edns: [{ code: subnetCode, data: subnetOf('192.0.2.0/24') }],
+        edns: [{ code: subnetCode, data: subnetData('192.0.2.0/24') }],
       },
       { answers: [addressRecord(query.name, '203.0.113.1')], delayMs: 20 },
     ]);
     const { answers } = await world.replica.ask({
       name: 'liar.example',
-      edns: from('198.51.100.0/24'),
+      edns: onBehalfOf('198.51.100.0/24'),
     });
     expect(answers).toEqual(['liar.example 300 A 203.0.113.1']);
     const [line] = await world.replica.metric('heimdall_upstream_mismatched_responses_total');
@@ -208,11 +178,14 @@ describe('forwarded', () => {
 
   test('RFC 6891 7: an upstream without EDNS answers for everybody', async () => {
     world = await startWith('forward', (query) =>
-      query.edns === undefined ? tailor(query) : { code: 1, edns: false },
+      query.edns === undefined ? answerBySubnet(query) : { code: 1, edns: false },
     );
-    const one = await world.replica.ask({ name: 's0.example', edns: from('198.51.100.0/24') });
+    const one = await world.replica.ask({
+      name: 's0.example',
+      edns: onBehalfOf('198.51.100.0/24'),
+    });
     expect(one.answers).toEqual(['s0.example 300 A 203.0.113.254']);
-    await world.replica.ask({ name: 's0.example', edns: from('198.51.101.0/24') });
+    await world.replica.ask({ name: 's0.example', edns: onBehalfOf('198.51.101.0/24') });
     expect(world.upstream.queries).toHaveLength(2);
   });
 });
@@ -258,7 +231,7 @@ describe('added', () => {
 
   test('RFC 7871 7.1.1: a client that says more of itself is taken at its word', async () => {
     world = await startWith('add');
-    await askAs('198.51.100.7', 's24.example', from('192.0.2.0/24'));
+    await askAs('198.51.100.7', 's24.example', onBehalfOf('192.0.2.0/24'));
     expect(told()).toEqual(['00011800c00002']);
   });
 });
