@@ -1,15 +1,18 @@
-import { dirname } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import type { TestCertificate } from '../support/certificates.ts';
+import { projectRoot } from '../support/source-files.ts';
 import {
   at,
   containerOf,
   containersOf,
   environmentOf,
   find,
+  manifestsRoot,
   memberOf,
   parseManifests,
   referencesAhead,
@@ -59,6 +62,12 @@ test('all components together are accepted by the schemas, and refer to variable
   schemas.remove();
   expect(complaints).toBe('');
   expect(referencesAhead(all)).toEqual([]);
+});
+
+test('docs/kubernetes.md names every component that a user takes', () => {
+  const text = readFileSync(join(projectRoot, 'docs/kubernetes.md'), 'utf8');
+  const all = readdirSync(join(manifestsRoot, 'components')).filter((name) => name !== 'members');
+  expect(all.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
 describe('where pods ask Heimdall first', () => {
