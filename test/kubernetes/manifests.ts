@@ -26,6 +26,17 @@ export const overlays = [
 ] as const;
 export type Overlay = (typeof overlays)[number];
 
+/** What users add to an overlay; all of them go together. */
+export const components = [
+  'discovery-dns',
+  'encrypted',
+  'fixed-address',
+  'http-tls',
+  'in-front',
+  'management-center',
+  'queries-hpa',
+] as const;
+
 /** An object of Kubernetes, as far as the tests look into it. */
 export interface Manifest {
   readonly apiVersion: string;

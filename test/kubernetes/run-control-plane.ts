@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Checks, comesTrue } from './checks.ts';
 import { ControlPlane } from './control-plane.ts';
 import { prometheusCrds } from './fetched-programs.ts';
-import { at, hazelcastCrds, overlays, renderOverlay, renderWith } from './manifests.ts';
+import { at, components, hazelcastCrds, overlays, renderOverlay, renderWith } from './manifests.ts';
 import type { Manifest, Overlay } from './manifests.ts';
 import { MemberPods } from './member-pods.ts';
 import { QueriesMetric } from './queries-metric.ts';
@@ -56,10 +56,6 @@ async function checkAcceptance(): Promise<void> {
     const { isOk, text } = applied(renderOverlay(overlay), '--dry-run=server');
     checks.that(`k8s/${overlay}`, isOk, isOk ? `${String(text.split('\n').length)} objects` : text);
   }
-  const components = [
-    ...['discovery-dns', 'in-front', 'fixed-address', 'queries-hpa', 'management-center'],
-    ...['encrypted', 'http-tls'],
-  ];
   for (const overlay of ['sidecar', 'grid'] as const) {
     const { isOk, text } = applied(renderedWith(overlay, components), '--dry-run=server');
     checks.that(`k8s/${overlay} with every component`, isOk, isOk ? '' : text);
