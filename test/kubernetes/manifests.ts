@@ -55,7 +55,7 @@ export function renderOverlay(overlay: Overlay): string {
 }
 
 /** What an overlay is together with components, as a user's own overlay would have it. */
-export function renderWith(overlay: Overlay, components: readonly string[]): Manifest[] {
+export function renderWith(overlay: Overlay, added: readonly string[]): Manifest[] {
   const parent = join(projectRoot, 'var');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, 'overlay-'));
@@ -63,7 +63,7 @@ export function renderWith(overlay: Overlay, components: readonly string[]): Man
     'apiVersion: kustomize.config.k8s.io/v1beta1',
     'kind: Kustomization',
     `resources: [../../k8s/${overlay}]`,
-    `components: [${components.map((name) => `../../k8s/components/${name}`).join(', ')}]`,
+    `components: [${added.map((name) => `../../k8s/components/${name}`).join(', ')}]`,
   ];
   writeFileSync(join(folder, 'kustomization.yaml'), lines.join('\n'));
   try {

@@ -31,8 +31,8 @@ function applied(text: string, ...options: readonly string[]): { isOk: boolean; 
 }
 
 /** An overlay with components in it. */
-function renderedWith(overlay: Overlay, components: readonly string[]): string {
-  return renderWith(overlay, components)
+function renderedWith(overlay: Overlay, added: readonly string[]): string {
+  return renderWith(overlay, added)
     .map((one) => JSON.stringify(one))
     .join('\n---\n');
 }
