@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { hadolint } from '../kubernetes/fetched-programs.ts';
+import { fetchedMs, hadolint } from '../kubernetes/fetched-programs.ts';
 import { projectRoot } from '../support/source-files.ts';
 import { TestProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -51,7 +51,7 @@ describe('the Dockerfile', () => {
   let linter = '';
   beforeAll(() => {
     linter = hadolint();
-  }, 300_000);
+  }, fetchedMs);
 
   function complaints(file: string): string {
     return spawnSync(linter, ['--no-color', file], { encoding: 'utf8' }).stdout;

@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import type { TestCertificate } from '../support/certificates.ts';
 import { projectRoot } from '../support/source-files.ts';
+import { fetchedMs } from './fetched-programs.ts';
 import {
   at,
   components,
@@ -26,9 +27,6 @@ import {
 import type { Manifest } from './manifests.ts';
 import { ResourceSchemas } from './resource-schemas.ts';
 
-/** Fetching the programs and the first rendering, on a machine that is busy. */
-const fetchMs = 300_000;
-
 /** What is in the Secrets of certificates. */
 let certificate: TestCertificate;
 let nodeLocal: readonly Manifest[] = [];
@@ -38,7 +36,7 @@ beforeAll(async () => {
   certificate = await makeCertificate();
   nodeLocal = parseManifests(renderOverlay('node-local'));
   encrypted = renderWith('sidecar', ['encrypted', 'http-tls']);
-}, fetchMs);
+}, fetchedMs);
 
 afterAll(() => certificate.remove());
 

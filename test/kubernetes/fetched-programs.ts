@@ -11,6 +11,8 @@ export const cacheHome = join(
 export const toolsHome = join(cacheHome, 'tools');
 /** Building kustomize takes half a minute on two cores, the control plane six minutes. */
 const fetchTimeoutMs = 1_800_000;
+/** For a test that needs them: fetching, and the first rendering, on a machine that is busy. */
+export const fetchedMs = 300_000;
 
 const kustomizeVersion = '5.8.1';
 const kubeconformVersion = '0.8.0';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { memberValues, settingNames, variableOf } from '../../hazelcast/member-settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { fetchedMs } from './fetched-programs.ts';
 import {
   at,
   containerOf,
@@ -24,9 +25,6 @@ import type { Manifest, Overlay } from './manifests.ts';
 import { operatorLabels } from './operator-fields.ts';
 import { ResourceSchemas } from './resource-schemas.ts';
 
-/** Fetching the programs and the first rendering, on a machine that is busy. */
-const fetchMs = 300_000;
-
 const scratch = mkdtempSync(join(tmpdir(), 'heimdall-manifests-'));
 const texts = new Map<Overlay, string>();
 const manifests = new Map<Overlay, readonly Manifest[]>();
@@ -39,7 +37,7 @@ beforeAll(() => {
     texts.set(overlay, text);
     manifests.set(overlay, parseManifests(text));
   }
-}, fetchMs);
+}, fetchedMs);
 
 afterAll(() => {
   schemas.remove();

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { memberValues } from '../../hazelcast/member-settings.ts';
 import { projectRoot } from '../support/source-files.ts';
+import { fetchedMs } from './fetched-programs.ts';
 import {
   at,
   find,
@@ -14,9 +15,6 @@ import {
 import type { Manifest } from './manifests.ts';
 import { operatorFields, operatorLabels } from './operator-fields.ts';
 import { ResourceSchemas } from './resource-schemas.ts';
-
-/** Fetching the programs and the first rendering, on a machine that is busy. */
-const fetchMs = 300_000;
 
 /** The paths of all fields, lists left out: `Map.eviction.maxSize`. */
 function fieldsOf(value: unknown, path: string): string[] {
@@ -45,7 +43,7 @@ describe('the resources of the Hazelcast operator', () => {
   beforeAll(() => {
     schemas = new ResourceSchemas();
     operator = parseManifests(renderOverlay('operator'));
-  }, fetchMs);
+  }, fetchedMs);
 
   afterAll(() => schemas.remove());
 
