@@ -116,11 +116,19 @@ function randomAnswers(question: GeneratedQuestion, random: Random): PacketRecor
   return random.fraction() < 0.2 ? records.toReversed() : records;
 }
 
+/** Most often a client subnet that can be read: few of them, so that they meet again. */
+function optionData(code: number, random: Random): Buffer {
+  if (code === 8 && random.fraction() < 0.7) {
+    return Buffer.from([0, 1, 24, pick(random, [0, 0, 0, 24]), 198, 51, below(random, 3)]);
+  }
+  return Buffer.alloc(below(random, 12), below(random, 256));
+}
+
 function optOf(random: Random): PacketRecord {
-  const options = Array.from({ length: below(random, 3) }, () => ({
-    code: pick(random, optionCodes),
-    data: Buffer.alloc(below(random, 12), below(random, 256)),
-  }));
+  const options = Array.from({ length: below(random, 3) }, () => {
+    const code = pick(random, optionCodes);
+    return { code, data: optionData(code, random) };
+  });
   const opt = {
     type: 'OPT',
     name: '.',

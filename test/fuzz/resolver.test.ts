@@ -14,15 +14,18 @@ const batch = 50;
 /** More than any fill of L1 (1 MiB), failures and questions in flight account for. */
 const growthBytesMax = 24 * 1024 ** 2;
 const queriesInFlightMax = 100;
-const config = `
-  upstream: { servers: [192.0.2.53, 192.0.2.54], strategy: parallel }
+const configOf = (subnetPolicy: string): string => `
+  upstream:
+    servers: [192.0.2.53, 192.0.2.54]
+    strategy: parallel
+    clientSubnet: { policy: ${subnetPolicy} }
   cache: { maxBytes: 1MiB, nxdomainCut: true }
   listen: { queriesInFlightMax: ${String(queriesInFlightMax)} }`;
 const client = { host: '198.51.100.7', port: 40_000 };
 
 /** Upstreams that answer well, badly, late or not at all. */
-function misbehaving(random: Random): ScriptedWorld {
-  const world = new ScriptedWorld(config);
+function misbehaving(random: Random, subnetPolicy: string): ScriptedWorld {
+  const world = new ScriptedWorld(configOf(subnetPolicy));
   for (const server of ['192.0.2.53', '192.0.2.54']) {
     world.transport.scripts.set(withPort(server), ({ name, type, wire }) => {
       const response = randomResponse({ name, type }, random);
@@ -113,11 +116,11 @@ function someQuery(random: Random): Buffer {
 }
 
 describe('the whole resolver', () => {
-  test(
-    `answers, refuses or drops whatever comes, by both ways alike, and keeps nothing (${String(runs)} runs)`,
-    async () => {
+  test.each(['remove', 'add'])(
+    `answers, refuses or drops whatever comes, by both ways alike, and keeps nothing (subnets: %s, ${String(runs)} runs)`,
+    async (subnetPolicy) => {
       const random = randomOf(0);
-      const world = misbehaving(random);
+      const world = misbehaving(random, subnetPolicy);
       const asking = new FuzzingClient(world);
       let heldBytes = Number.POSITIVE_INFINITY;
       for (let run = 0; run < runs; run++) {

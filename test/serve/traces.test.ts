@@ -102,6 +102,7 @@ test('a miss is a trace: a span for each stage within the one before, the exchan
     ['exchange', 'forward', 'confirm', 'lease', 'shared-cache', 'keep', 'flight', 'search'].concat([
       'cache',
       'dns64',
+      'subnet',
       'filter',
       'screen',
       'local',
