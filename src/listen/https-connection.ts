@@ -110,7 +110,9 @@ export class HttpsConnection implements StreamConnection {
       return;
     }
     stream.on('error', () => undefined); // the client went away: nobody to answer
-    stream.resume(); // what a GET carries along means nothing
+    // What a GET carries along means nothing. Where it carries nothing it is not read either: read to
+    // its end it would be destroyed before its answer is written, which costs an error each time.
+    if (!stream.endAfterHeaders) stream.resume();
     this.#answer({ method, target, contentType, body: empty }, send);
   }
 
