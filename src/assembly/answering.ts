@@ -116,7 +116,6 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.cache.setMarks({
       needsStages: (name, answer) =>
         this.#local.settles(name) ||
-        this.#subnet.needsStages(answer) ||
         [filter, this.#screen, this.#dns64].some((stage) => stage.needsStages(name, answer)),
     });
     this.localNames = new LocalLoading(config, {
@@ -177,7 +176,7 @@ export class Answering<Joined extends Pipeline = Pipeline> {
     this.connections.setClients(config.clients.rateLimit);
     this.#screen.setOptions(screenOptions(config));
     this.#dns64.setOptions(dns64Options(config));
-    if (this.#subnet.setPolicy(config.upstream.clientSubnet)) void this.filter.remark(); // never rejects
+    this.#subnet.setPolicy(config.upstream.clientSubnet);
     void this.filter.reconfigure(config.filter); // never rejects; the lists in use hold until then
     this.queryLog.configure(config.log.queries);
     this.cache.setPrefetch(config.cache.prefetch);
@@ -254,7 +253,8 @@ export class Answering<Joined extends Pipeline = Pipeline> {
 
   /** Query log and dnstap see every query only if none is answered by the hot path. */
   setHotPath(enabled: boolean): void {
-    this.hotPath.enabled = enabled && this.#tapped === undefined;
+    const needsStages = this.#tapped !== undefined || this.#subnet.dependsOnAddress;
+    this.hotPath.enabled = enabled && !needsStages;
   }
 
   #observeStage(clock: Clock, log: Log): ObserveStage {

@@ -239,14 +239,19 @@ export class AnswerCache {
     this.#store.setForStages(entry, this.#marks.needsStages(name, answer));
   }
 
-  /** For a subnet: what is kept for it, or for everybody, whichever lives longer. */
+  /**
+   * For a subnet: what is kept for it, else what is for everybody while that is fresh. Servers tell
+   * those whose place they do not know that their answer is for everybody, though it is not.
+   */
   #findForSubnet(key: Buffer, nowMs: number): number {
     const own = this.#findEither(key, nowMs);
     const shared = keyWithoutSubnet(key);
     const forAll = shared === undefined ? -1 : this.#findEither(shared, nowMs);
     const store = this.#store;
     if (forAll < 0 || !store.isForEverybody(forAll)) return own;
-    return own >= 0 && store.expiresAtMs(own) >= store.expiresAtMs(forAll) ? own : forAll;
+    if (own < 0) return forAll;
+    const isOwnUsed = store.expiresAtMs(own) > nowMs || store.expiresAtMs(forAll) <= nowMs;
+    return isOwnUsed ? own : forAll;
   }
 
   /** The answer of a key or the NXDOMAIN of its name: the fresh one, else the one fetched last. */

@@ -1,7 +1,6 @@
 import { addressLengthMax, isMappedIPv4, writeAddress } from '../base/address-bytes.ts';
 import type { SocketAddress } from '../base/address.ts';
 import { isPrivateAddress } from '../base/private-addresses.ts';
-import type { Answer } from '../dns/answer.ts';
 import {
   clientSubnetOption,
   readClientSubnet,
@@ -36,11 +35,13 @@ export class SubnetStage implements Stage {
     this.#policy = policy;
   }
 
-  /** @returns whether other entries need the stages than before */
-  setPolicy(policy: SubnetPolicy): boolean {
-    const before = this.#policy.policy;
+  setPolicy(policy: SubnetPolicy): void {
     this.#policy = policy;
-    return (before === 'add') !== (policy.policy === 'add');
+  }
+
+  /** Whether an answer depends on the address of the client, which the hot path does not know. */
+  get dependsOnAddress(): boolean {
+    return this.#policy.policy === 'add';
   }
 
   handle(query: Query, next: Next): Promise<Outcome> {
@@ -52,14 +53,6 @@ export class SubnetStage implements Stage {
     return next({ ...query, flags, key, keyText: keyText(key) });
   }
 
-  /**
-   * See `StageMarks`: the hot path finds what is kept for nobody in particular. With `add` that is
-   * for clients whose address is not told, unless it is for everybody.
-   */
-  needsStages({ scopeBits }: Answer): boolean {
-    return this.#policy.policy === 'add' && scopeBits !== 0;
-  }
-
   #subnetOf({ edns, client }: Query): ClientSubnet | undefined {
     const option = clientSubnetOption(edns?.options ?? []);
     const told = option === undefined ? undefined : readClientSubnet(option.data);
@@ -67,7 +60,7 @@ export class SubnetStage implements Stage {
       this.counts[told.sourceBits === 0 ? 'forbidden' : 'forwarded']++;
       return shortenSubnet(told, this.#policy);
     }
-    const own = this.#policy.policy === 'add' ? publicAddress(client) : undefined;
+    const own = this.dependsOnAddress ? publicAddress(client) : undefined;
     if (own === undefined) return undefined;
     this.counts.added++;
     return shortenSubnet(own, this.#policy);

@@ -188,12 +188,6 @@ async function stagedAnswer(
 
 /** Enough for every pair of the choices below to meet. */
 const runs = 4000;
-/** With `add` the hot path has what is for everybody alone. */
-const byPolicy = {
-  remove: { numRuns: runs, hitsMin: runs / 5 },
-  forward: { numRuns: runs / 2, hitsMin: runs / 10 },
-  add: { numRuns: runs / 2, hitsMin: runs / 40 },
-};
 
 const steps = fc.record({
   parts: queries,
@@ -206,13 +200,13 @@ const steps = fc.record({
 });
 
 describe('the hot path', () => {
-  test.each(['remove', 'forward', 'add'] as const)(
+  test.each(['remove', 'forward'])(
     'RFC 1035 to 9619: gives what the stages give, octet for octet, or leaves it to them (%s)',
     async (policy) => {
       const clock = new VirtualClock();
       const resolver = resolverOn(clock, policy);
       const world = { clock, resolver };
-      const { numRuns, hitsMin } = byPolicy[policy];
+      const numRuns = policy === 'remove' ? runs : runs / 2;
       let hits = 0;
       await fc.assert(
         fc.asyncProperty(steps, async ({ parts, damage, arrival, pauseMs }) => {
@@ -232,7 +226,7 @@ describe('the hot path', () => {
       );
       resolver.upstreams.stop();
       // The test is worth nothing when hardly anything takes the hot path.
-      expect(hits).toBeGreaterThan(hitsMin);
+      expect(hits).toBeGreaterThan(numRuns / 5);
     },
   );
 
