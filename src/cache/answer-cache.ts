@@ -151,7 +151,6 @@ export class AnswerCache {
     return this.#keepUnder(key, answer, nowMs, ageSeconds);
   }
 
-  // oxlint-disable-next-line max-params -- as keepExpired
   #keepUnder(key: Buffer, answer: Answer, nowMs: number, ageSeconds: number): boolean {
     const forAllTypes = nxdomainKey(key);
     if (isPlainNxdomain(answer)) {
