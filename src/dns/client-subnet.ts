@@ -35,8 +35,8 @@ export interface SubnetLimits {
   readonly ipv6Bits: number;
 }
 
-/** Nobody: the client forbids that anything is told of it. */
-const nobody: ClientSubnet = {
+/** The subnet of all clients of which nothing may be told. */
+export const nobodysSubnet: ClientSubnet = {
   family: subnetFamily.IPv4,
   sourceBits: 0,
   address: Buffer.alloc(0),
@@ -64,7 +64,7 @@ export function isClientSubnetValid(data: Buffer): boolean {
   return readClientSubnet(data)?.scopeBits === 0;
 }
 
-/** The option of these octets' code, if there is one. */
+/** The client subnet among options, if there is one. */
 export function clientSubnetOption(options: readonly EdnsOption[]): EdnsOption | undefined {
   return options.find(({ code }) => code === ednsOption.CLIENT_SUBNET);
 }
@@ -90,7 +90,7 @@ export function shortenSubnet(subnet: ClientSubnet, limits: SubnetLimits): Clien
   const { family, address } = subnet;
   const bitsMax = family === subnetFamily.IPv6 ? limits.ipv6Bits : limits.ipv4Bits;
   const sourceBits = Math.min(subnet.sourceBits, bitsMax);
-  if (sourceBits === 0) return nobody;
+  if (sourceBits === 0) return nobodysSubnet;
   return { family, sourceBits, address: prefixOf(address, sourceBits) };
 }
 
@@ -123,7 +123,7 @@ function prefixOf(address: Buffer, bits: number): Buffer {
 
 /**
  * Whether a response says that it is for another subnet than was asked for, or says it in a way that
- * cannot be read: it must not be used at all (RFC 7871 section 7.3). One without the option is.
+ * cannot be read: it must not be used at all (RFC 7871 section 7.3).
  */
 export function isForOtherSubnet(response: Buffer, asked: ClientSubnet): boolean {
   const opt = readRecords(response)?.additional.find(({ type }) => type === recordType.OPT);

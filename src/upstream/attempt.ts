@@ -3,6 +3,8 @@ import { MalformedMessage } from '../base/errors.ts';
 import type { ExchangeFailure } from '../base/errors.ts';
 import { byteAt } from '../base/bytes.ts';
 import type { Answer } from '../dns/answer.ts';
+import { nobodysSubnet } from '../dns/client-subnet.ts';
+import type { ClientSubnet } from '../dns/client-subnet.ts';
 import { responseCode } from '../dns/codes.ts';
 import type { ExtendedError } from '../dns/edns.ts';
 import { flagTruncated, headerResponseCode } from '../dns/message.ts';
@@ -66,6 +68,8 @@ export class Attempt {
   #exchange: CheckedExchange;
   #transport: ServerTransport;
   #usesEdns: boolean;
+  /** On whose behalf it is asked as it stands, which may be less than the question says. */
+  #clientSubnet: ClientSubnet | undefined;
   #sends = 1;
   #hasFailed = false;
   #isOver = false;
@@ -82,6 +86,7 @@ export class Attempt {
     this.#startedAtMs = context.clock.nowMs();
     this.#transport = server.address.transport;
     this.#usesEdns = server.habits.usesEdns(this.#startedAtMs);
+    this.#clientSubnet = asked.flags.clientSubnet;
     this.#exchange = this.#open();
     this.#failureTimer = this.#awaitFailure();
   }
@@ -149,10 +154,12 @@ export class Attempt {
 
   #open(): CheckedExchange {
     const { options } = this.#context;
+    const { question, flags } = this.#asked;
     const plan = {
       address: this.server.addressFor(this.#transport),
       shape: {
-        ...this.#asked,
+        question,
+        flags: this.#clientSubnet ? { ...flags, clientSubnet: this.#clientSubnet } : flags,
         authenticData: options.trustAuthenticData,
         ednsBytes: this.#usesEdns ? options.ednsBytes : undefined,
       },
@@ -204,7 +211,8 @@ export class Attempt {
     }
     this.server.responded(receivedCode(message, result), elapsedMs);
     if (this.#mayLackEdns(result)) this.#restart(this.#transport, false);
-    else this.#settle(settledResult(result));
+    else if (this.#mayMindSubnet(result)) this.#restartForNobody();
+    else this.#settle(settledResult(result, this.#withheld));
   }
 
   /**
@@ -226,7 +234,8 @@ export class Attempt {
       return { kind: 'failure', code, extendedErrors: [], edns: false, referral: false };
     }
     const { trustAuthenticData, ttl } = this.#context.options;
-    const { dnssecOk, clientSubnet } = this.#asked.flags;
+    const { dnssecOk } = this.#asked.flags;
+    const clientSubnet = this.#clientSubnet;
     try {
       return sanitizeResponse(message, this.#asked.question, {
         dnssecOk,
@@ -246,6 +255,23 @@ export class Attempt {
     if (result.code === responseCode.BADVERS) return true;
     const isRefusal = result.code === responseCode.FORMERR || result.code === responseCode.NOTIMP;
     return isRefusal && !result.edns;
+  }
+
+  /** RFC 7871 section 7.1.3: who does not want to be told of a subnet refuses. */
+  #mayMindSubnet(result: Sanitized): boolean {
+    const isTold = this.#usesEdns && (this.#clientSubnet?.sourceBits ?? 0) > 0;
+    return isTold && result.kind === 'failure' && result.code === responseCode.REFUSED;
+  }
+
+  /** The subnet that the upstream did not want to be told of. */
+  get #withheld(): ClientSubnet | undefined {
+    const { clientSubnet } = this.#asked.flags;
+    return this.#clientSubnet === clientSubnet ? undefined : clientSubnet;
+  }
+
+  #restartForNobody(): void {
+    this.#clientSubnet = nobodysSubnet;
+    this.#restart(this.#transport, this.#usesEdns);
   }
 
   #settle(result: AttemptResult): void {
@@ -278,8 +304,13 @@ function receivedCode(message: Buffer, result: Sanitized): number {
   return result.code;
 }
 
-function settledResult(result: Sanitized): AttemptResult {
-  if (result.kind === 'answer') return { kind: 'answer', answer: result.answer };
+/** What an upstream says to nobody in particular is not for everybody, but for the subnet alone. */
+function settledResult(result: Sanitized, withheld: ClientSubnet | undefined): AttemptResult {
+  if (result.kind === 'answer') {
+    const { answer } = result;
+    if (withheld === undefined) return { kind: 'answer', answer };
+    return { kind: 'answer', answer: { ...answer, scopeBits: withheld.sourceBits } };
+  }
   const { code, extendedErrors, referral } = result;
   return { kind: 'error', code, extendedErrors, referral };
 }

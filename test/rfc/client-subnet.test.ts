@@ -176,6 +176,18 @@ describe('forwarded', () => {
     expect(line).toMatch(/kind="wrong_subnet".* 1$/);
   });
 
+  test('RFC 7871 7.1.3: an upstream that refuses to be told is asked on behalf of nobody', async () => {
+    world = await startWith('forward', (query) =>
+      toldIn(query) === '00010000' ? answerBySubnet(query) : { code: 5 },
+    );
+    for (const prefix of ['198.51.100.0/24', '198.51.101.0/24']) {
+      const response = await world.replica.ask({ name: 's0.example', edns: onBehalfOf(prefix) });
+      expect(response.answers).toEqual(['s0.example 300 A 203.0.113.254']);
+    }
+    expect(told()).toEqual(['00011800c63364', '00010000', '00011800c63365', '00010000']);
+    expect((await world.replica.ask({ name: 's0.example' })).code).toBe(5);
+  });
+
   test('RFC 6891 7: an upstream without EDNS answers for everybody', async () => {
     world = await startWith('forward', (query) =>
       query.edns === undefined ? answerBySubnet(query) : { code: 1, edns: false },
