@@ -1,5 +1,6 @@
 import { coldStart } from './grid/cold-start.ts';
 import { deduplication } from './grid/deduplication.ts';
+import { entryMemory } from './grid/entry-memory.ts';
 import { startMember } from './grid/grid-member.ts';
 import { latency } from './grid/latency.ts';
 import { policy } from './grid/policy.ts';
@@ -17,6 +18,7 @@ const sections: Readonly<Record<string, Section>> = {
   throughput,
   policy,
   cold: coldStart,
+  memory: entryMemory,
 };
 
 /** The parts of the measurement, for `--only`. */

@@ -1,6 +1,7 @@
 import { drawChart } from './chart.ts';
 import { measureFilter } from './filter.ts';
 import { measureFlood } from './flood.ts';
+import { measureCores } from './cores.ts';
 import { gridSections, measureGrid } from './grid.ts';
 import { blocky } from './peers/blocky.ts';
 import { measureLarge } from './large.ts';
@@ -52,9 +53,7 @@ const kinds: Readonly<Record<string, Measure>> = {
   tcp: compared(resolvers, (peers, options) => measureHits(peers, options, 'tcp')),
   tls: compared(resolvers, (peers, options) => measureHits(peers, options, 'dot')),
   https: compared(resolvers, (peers, options) => measureHits(peers, options, 'doh')),
-  cores: compared([heimdall, heimdallTwoWorkers], (peers, options) =>
-    measureHits(peers, options, 'udp'),
-  ),
+  cores: measureCores,
   memory: compared(resolvers, measureMemory),
   large: measureLarge,
   start: measureStart,

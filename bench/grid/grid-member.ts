@@ -8,6 +8,7 @@ import { freePort } from '../support/free-port.ts';
 export interface GridMember {
   /** As `grid.members` has it. */
   readonly address: string;
+  readonly pid: number;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
 }
@@ -32,6 +33,7 @@ export async function startMember(version?: string): Promise<GridMember> {
   await member.ready();
   return {
     address: `127.0.0.1:${String(port)}`,
+    pid: member.pid ?? 0,
     kill: async () => {
       end();
       await member.ended;

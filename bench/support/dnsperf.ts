@@ -5,8 +5,8 @@ import type { Latency, Load, LoadReport } from './load.ts';
 
 const run = promisify(execFile);
 
-const clients = 20;
-const queriesInFlight = 200;
+const usualClients = 20;
+const usualInFlight = 200;
 /** Ends a run whose server went silent; far beyond what any measurement takes. */
 const runTimeoutMs = 600_000;
 /** A line for each query, of a load with a rate. */
@@ -21,23 +21,28 @@ const addressRecordBytes = 16;
  *   rcode alone, and would praise a server that answers with nothing
  */
 export async function runDnsperf(load: Load): Promise<LoadReport> {
+  const options = { timeout: runTimeoutMs, maxBuffer: outputBytesMax };
+  const { stdout } = await run('dnsperf', parametersOf(load), options);
+  const report = parseReport(stdout);
+  const [request = 0, response = 0] = packetSizes(stdout);
+  const isAnswered = load.isTurnedAway !== true && report.completed > 0;
+  if (isAnswered && response < request + addressRecordBytes) {
+    throw new Error(`the responses on port ${String(load.port)} hold no answer`);
+  }
+  return load.rate === undefined ? report : { ...report, latency: latencyOf(stdout) };
+}
+
+function parametersOf(load: Load): string[] {
   const { port, queryFile, transport, length, rate, source, isTurnedAway = false } = load;
+  const { clients = usualClients, inFlight = usualInFlight } = load;
   const limit = length === 'once' ? ['-n', '1'] : ['-l', String(length.seconds)];
-  const parameters = [
+  return [
     ...['-s', '127.0.0.1', '-p', String(port), '-d', queryFile, '-m', transport, ...limit],
-    ...['-c', String(clients), '-T', '1', '-q', String(queriesInFlight)],
+    ...['-c', String(clients), '-T', '1', '-q', String(inFlight)],
     ...(rate === undefined ? [] : ['-Q', String(rate), '-v']),
     ...(source === undefined ? [] : ['-a', source]),
     ...(isTurnedAway ? ['-t', '0.1'] : []),
   ];
-  const options = { timeout: runTimeoutMs, maxBuffer: outputBytesMax };
-  const { stdout } = await run('dnsperf', parameters, options);
-  const report = parseReport(stdout);
-  const [request = 0, response = 0] = packetSizes(stdout);
-  if (!isTurnedAway && report.completed > 0 && response < request + addressRecordBytes) {
-    throw new Error(`the responses on port ${String(port)} hold no answer`);
-  }
-  return rate === undefined ? report : { ...report, latency: latencyOf(stdout) };
 }
 
 function packetSizes(text: string): number[] {

@@ -9,6 +9,10 @@ export interface Load {
   readonly length: { readonly seconds: number } | 'once';
   /** Queries per second that are offered; undefined: as many as are answered. */
   readonly rate?: number;
+  /** Sockets or connections that it asks from; 20 where it is left out. */
+  readonly clients?: number;
+  /** Queries that may be without an answer at a time; 200 where it is left out. */
+  readonly inFlight?: number;
   /** The address that is asked from; the system chooses one where it is left out. */
   readonly source?: string;
   /** Whether most of it is to be turned away, so that answers may hold nothing and wait for none. */

@@ -23,7 +23,8 @@ export function residentBytes(pid: number): number {
     .reduce((sum, one) => sum + one, 0);
 }
 
-function familyOf(pid: number): number[] {
+/** A process and its descendants, those that descend from it first. */
+export function familyOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (/^\d+$/.test(name)) parents.set(Number(name), Number(statFields(Number(name))[1] ?? 0));
