@@ -102,6 +102,10 @@ async function main([kind = '', ...rest]: readonly string[]): Promise<number> {
   return 0;
 }
 
+// Leaves by `process.exit`, upon which the servers that were started are ended.
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 })) {
+  process.once(signal, () => process.exit(code));
+}
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -17,6 +17,13 @@ export const probe = Buffer.concat([
   Buffer.from('00060001', 'hex'),
 ]);
 
+/** Those that run: none of them outlives a benchmark that was told to stop. */
+const running = new Set<ChildProcess>();
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A server of ours or of others that runs for the length of a measurement. */
 export class ServerProcess {
   readonly name: string;
@@ -28,6 +35,8 @@ export class ServerProcess {
     this.name = name;
     this.port = port;
     this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-outputCharactersMax);

@@ -56,9 +56,17 @@ export const socketOption = {
   receiveBuffer: { level: 1, name: 8 },
   reusePort: { level: 1, name: 15 },
   ipv4PacketInfo: { level: 0, name: 8 },
+  ipv4PathMtu: { level: 0, name: 10 },
+  ipv6PathMtu: { level: 41, name: 23 },
   ipv6Only: { level: 41, name: 26 },
   ipv6ReceivePacketInfo: { level: 41, name: 49 },
 } as const;
+
+/**
+ * `IP_PMTUDISC_OMIT` and `IPV6_PMTUDISC_OMIT` (ip(7), include/uapi/linux/{in,in6}.h): the MTU of the
+ * interface counts, not what ICMP said of the path, and packets may be divided on their way.
+ */
+export const pathMtuOmitted = 5;
 
 /** The control message that tells which address was asked, and from which one to answer. */
 export interface PacketInfo {

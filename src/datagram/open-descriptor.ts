@@ -1,7 +1,12 @@
 import { getSystemErrorName } from 'node:util';
 import type { SocketAddress } from '../base/address.ts';
 import { SystemCallFailed } from '../base/errors.ts';
-import { addressFamily, datagramSocketType, socketOption } from './kernel-layout.ts';
+import {
+  addressFamily,
+  datagramSocketType,
+  pathMtuOmitted,
+  socketOption,
+} from './kernel-layout.ts';
 import { familyOf, nameBytesMax, nameLengthOf, readName, writeName } from './socket-name.ts';
 import type { SystemCalls } from './system-calls.ts';
 
@@ -70,16 +75,22 @@ interface Opening {
 
 function setOptions(calls: SystemCalls, scratch: Scratch, opening: Opening): void {
   const { descriptor, family, options } = opening;
-  const set = ({ level, name }: { level: number; name: number }, value: number): void => {
+  const trySet = ({ level, name }: { level: number; name: number }, value: number): number => {
     scratch.setInt(nameBytesMax, value);
-    const valueAddress = scratch.address + nameBytesMax;
-    check(calls, 'setsockopt', calls.setOption(descriptor, level, name, valueAddress));
+    return calls.setOption(descriptor, level, name, scratch.address + nameBytesMax);
+  };
+  const set = (option: { level: number; name: number }, value: number): void => {
+    check(calls, 'setsockopt', trySet(option, value));
   };
   const isIPv6 = family === addressFamily.ipv6;
   set(socketOption.receiveBuffer, options.receiveBufferBytes);
   set(socketOption.sendBuffer, options.sendBufferBytes);
   if (isIPv6) set(socketOption.ipv6Only, options.ipv6Only ? 1 : 0);
   if (options.reusePort) set(socketOption.reusePort, 1);
+  // ICMP can be forged: who claims a narrow path would have answers fragmented, and fragments can be
+  // forged as well (RFC 9715 section 2). Not every system has this, and all work without.
+  trySet(socketOption.ipv4PathMtu, pathMtuOmitted);
+  if (isIPv6) trySet(socketOption.ipv6PathMtu, pathMtuOmitted);
   if (!options.repliesFromAsked) return;
   set(isIPv6 ? socketOption.ipv6ReceivePacketInfo : socketOption.ipv4PacketInfo, 1);
 }

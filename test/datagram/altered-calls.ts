@@ -19,11 +19,14 @@ export class AlteredCalls implements SystemCalls {
   readonly receives: number[] = [];
   /** Every block of memory whose address was asked for, the oldest first. */
   readonly memories: ArrayBuffer[] = [];
+  readonly opened: number[] = [];
   readonly closed: number[] = [];
   /** What was watched for, in order. */
   readonly watched: string[] = [];
   /** Looks at, and may change, what was received. */
   onReceived: ((memories: readonly ArrayBuffer[], count: number) => void) | undefined;
+  /** Level and name of one that the system does not know. */
+  refusedOption: readonly [level: number, name: number] | undefined;
   sendCalls = 0;
   /** Messages that the kernel took; each may hold several datagrams. */
   messagesSent = 0;
@@ -32,7 +35,11 @@ export class AlteredCalls implements SystemCalls {
   readonly #real = systemCalls();
   readonly pageBytes = this.#real.pageBytes;
 
-  socket = (family: number, type: number): number => this.#real.socket(family, type);
+  socket = (family: number, type: number): number => {
+    const descriptor = this.#real.socket(family, type);
+    this.opened.push(descriptor);
+    return descriptor;
+  };
   bind = (descriptor: number, address: number, length: number): number =>
     this.#real.bind(descriptor, address, length);
   connect = (descriptor: number, address: number, length: number): number =>
@@ -44,6 +51,8 @@ export class AlteredCalls implements SystemCalls {
   interfaceNumber = (name: string): number => this.#real.interfaceNumber(name);
 
   setOption(descriptor: number, level: number, name: number, valueAddress: number): number {
+    const [refusedLevel, refusedName] = this.refusedOption ?? [];
+    if (level === refusedLevel && name === refusedName) return -1;
     return this.#real.setOption(descriptor, level, name, valueAddress);
   }
 

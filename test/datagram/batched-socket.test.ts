@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import koffi from 'koffi';
 import { UdpClient } from '../support/dns-clients.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { AlteredCalls, systemCalls } from './altered-calls.ts';
@@ -239,6 +240,38 @@ describe('what the kernel may say', () => {
     for (const peer of echo.peers.slice(1)) echo.socket.send(Buffer.from('x'), peer);
     echo.onDatagram = undefined;
     expect((await client?.ask(Buffer.from('y')))?.toString()).toBe('y');
+  });
+});
+
+describe('RFC 9715: what ICMP says of the path narrows no answer', () => {
+  const levels = { ipv4: [0, 10], ipv6: [41, 23] } as const; // IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+  const omit = 5;
+  const getsockopt = koffi
+    .load(null)
+    .func('int getsockopt(int, int, int, _Out_ int *, _Inout_ int *)');
+
+  function optionOf(descriptor: number | undefined, family: keyof typeof levels): number {
+    const value = [0];
+    expect(getsockopt(descriptor, ...levels[family], value, [4])).toBe(0);
+    return Number(value[0]);
+  }
+
+  test('over IPv4', () => {
+    expect(optionOf(open().opened[0], 'ipv4')).toBe(omit);
+  });
+
+  test('over IPv6, and over IPv4 by the same socket', () => {
+    const [descriptor] = open({ address: { host: '::', port: 0 } }).opened;
+    expect(optionOf(descriptor, 'ipv6')).toBe(omit);
+    expect(optionOf(descriptor, 'ipv4')).toBe(omit);
+  });
+
+  test('a system without the option is no obstacle', async () => {
+    const calls = new AlteredCalls();
+    calls.refusedOption = levels.ipv4;
+    echo = new EchoSocket(calls);
+    client = new UdpClient(echo.socket.address);
+    expect(await client.ask(Buffer.from('x'))).toEqual(Buffer.from('x'));
   });
 });
 
